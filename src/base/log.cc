@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <mutex>
+
+namespace llmos {
+
+namespace {
+
+std::mutex sink_mutex;
+LogSink* installed_sink = nullptr;  // guarded by sink_mutex
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kTrace:
+      return spdlog::level::trace;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kOff:
+      break;
+  }
+  return spdlog::level::off;
+}
+
+// One of our sinks over one of spdlog's, which formats and locks.
+class SpdlogSink : public LogSink {
+ public:
+  explicit SpdlogSink(std::shared_ptr<spdlog::sinks::sink> sink) : sink_(std::move(sink)) {
+    sink_->set_pattern("%Y-%m-%d %H:%M:%S.%e [%l] (tid %t) %v");
+  }
+  ~SpdlogSink() override { sink_->flush(); }
+  void write(LogLevel level, std::string_view line) override {
+    sink_->log({spdlog::string_view_t(), to_spdlog(level),
+                spdlog::string_view_t(line.data(), line.size())});
+    if (level >= LogLevel::kWarn) sink_->flush();
+  }
+
+ private:
+  std::shared_ptr<spdlog::sinks::sink> sink_;
+};
+
+}  // namespace
+
+void set_log_sink(LogSink* sink, LogLevel level) {
+  std::lock_guard lock(sink_mutex);
+  installed_sink = sink;
+  detail::log_level.store(sink ? level : LogLevel::kOff, std::memory_order_relaxed);
+}
+
+std::unique_ptr<LogSink> make_stderr_sink() {
+  return std::make_unique<SpdlogSink>(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+}
+
+Result<std::unique_ptr<LogSink>> make_file_sink(const std::string& path) {
+  try {
+    return std::unique_ptr<LogSink>(
+        new SpdlogSink(std::make_shared<spdlog::sinks::basic_file_sink_mt>(path)));
+  } catch (const std::exception& error) {
+    return Status(Code::kDenied, (Text() << "log file " << path << ": " << error.what()).str());
+  }
+}
+
+const char* log_level_name(LogLevel level) noexcept {
+  switch (level) {
+    case LogLevel::kTrace:
+      return "trace";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
+    case LogLevel::kOff:
+      break;
+  }
+  return "off";
+}
+
+void detail::log_write(LogLevel level, const std::string& line) noexcept {
+  try {
+    std::lock_guard lock(sink_mutex);
+    if (installed_sink) installed_sink->write(level, line);
+  } catch (...) {  // a host's sink that throws must not take a request down with it
+  }
+}
+
+}  // namespace llmos

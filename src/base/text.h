@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text builds a message piece by piece: Text() << "expected " << 4 << " bytes, found " << n. It
+// exists so that messages need neither a format library nor <sstream> in our headers.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <string>
+#include <string_view>
+
+namespace llmos {
+
+class Text {
+ public:
+  Text& operator<<(std::string_view piece) {
+    text_ += piece;
+    return *this;
+  }
+  Text& operator<<(char piece) {
+    text_ += piece;
+    return *this;
+  }
+  Text& operator<<(const char* piece) { return *this << std::string_view(piece); }
+  Text& operator<<(std::same_as<bool> auto value) {
+    return *this << std::string_view(value ? "true" : "false");
+  }
+  Text& operator<<(double value);  // shortest form that reads back to the same double
+  Text& operator<<(const void* pointer);
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Text& operator<<(T value) {
+    char digits[24];
+    const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+    return *this << std::string_view(digits, size_t(end - digits));
+  }
+
+  const std::string& str() const& { return text_; }
+  std::string str() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+// 1536 -> "1.5 KiB"; exact below 1 KiB, else one decimal.
+std::string bytes_text(uint64_t bytes);
+
+// "ENOENT (No such file or directory)" for the errno value `error`.
+std::string errno_text(int error);
+
+}  // namespace llmos

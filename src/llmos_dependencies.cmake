@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Third-party packages (each one's reason: CONTRIBUTING.md) and the flags of our own targets.
+
+find_package(Threads REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(TBB REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+
+# Flags of LLMOS's own translation units; never exported to users.
+add_library(llmos_build_flags INTERFACE)
+target_compile_options(llmos_build_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
+  $<$<BOOL:${LLMOS_WERROR}>:-Werror>)
+target_compile_definitions(llmos_build_flags INTERFACE $<$<BOOL:${LLMOS_WERROR}>:LLMOS_WERROR>)
+
+# The assertion level is a property of the build, seen by all of our units alike.
+if(LLMOS_ASSERTIONS STREQUAL "AUTO")
+  target_compile_definitions(llmos_build_flags INTERFACE LLMOS_ASSERTIONS=$<IF:$<CONFIG:Debug>,2,0>)
+else()
+  target_compile_definitions(llmos_build_flags INTERFACE LLMOS_ASSERTIONS=${LLMOS_ASSERTIONS})
+endif()
+
+if(LLMOS_SANITIZE)
+  add_compile_options(-fsanitize=${LLMOS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${LLMOS_SANITIZE})
+endif()
+if(LLMOS_BUILD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "LLMOS_BUILD_FUZZ needs clang (found ${CMAKE_CXX_COMPILER_ID}): use the preset 'fuzz'")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(LLMOS_MPI)
+  find_package(MPI REQUIRED COMPONENTS CXX)
+endif()
+
+# AUTO takes CUDA when a compiler is there; ON insists; OFF never looks.
+set(LLMOS_HAS_CUDA OFF)
+if(NOT LLMOS_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(LLMOS_HAS_CUDA ON)
+  elseif(LLMOS_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "LLMOS_CUDA=ON, but no CUDA compiler was found. Put nvcc on PATH or set CUDACXX.")
+  endif()
+endif()
