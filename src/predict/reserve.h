@@ -36,10 +36,11 @@
 // halving or doubling any one moves the mean reserve by under 1 % (tests/predict/reserve_test.cc,
 // bench/demand_bench.cc for the figures).
 //
-// Promise  Learned mode, n periods judged after the warm-up: shorts <= n * short_share + 1 +
-//          kCreditKept + a debt of at most kTightenMax / kFeedback (horizon 1), as long as the
-//          tightest factor suffices. The warm-up (max(kWarmupPeriods, 4 horizons)) is not charged:
-//          what happens before anything is known cannot be paid back later.
+// Promise  Learned mode, n periods judged after the warm-up: at most n * short_share +
+//          10 sqrt(horizon) of them short (kTightenMax / kFeedback - kCreditKept, the clip of the
+//          credit), as long as the tightest factor suffices. The warm-up (max(kWarmupPeriods, 4
+//          horizons)) is not charged: what was missed before anything was known cannot be paid back
+//          later by holding too much.
 // Threads  A value with one writer; 16 slots inline, no heap.
 // Failure  create() refuses options out of range. observe() answers false and changes nothing for a
 //          demand that is negative or not finite.
