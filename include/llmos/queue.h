@@ -11,7 +11,10 @@
 //
 // Words     A *ticket* is the number of a push since construction; ticket t lives in slot t mod
 //           capacity. A push *claims* a ticket, moves its value into the slot and *publishes* it.
-// Order     Elements leave in the order of their tickets; each producer's own order is kept.
+// Order     Elements leave in the order of their tickets; each producer's own order is kept. The
+// queues
+//           are linearisable first-in-first-out queues, "before" between threads meaning
+//           happens-before.
 // Weak      try_pop answers nothing when the queue is empty or when the oldest push is still
 // between
 //           claim and publish, even if later pushes are done. try_push of the MpmcQueue answers
