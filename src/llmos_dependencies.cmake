@@ -2,6 +2,8 @@
 #
 # Third-party packages (each one's reason: CONTRIBUTING.md) and the flags of our own targets.
 
+# Global, because a host that embeds LLMOS links the static library from a directory above this one.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(Threads REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(TBB REQUIRED)
@@ -46,6 +48,9 @@ if(LLMOS_MPI)
 endif()
 
 # AUTO takes CUDA when a compiler is there; ON insists; OFF never looks.
+if(NOT LLMOS_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "LLMOS_CUDA=${LLMOS_CUDA}: expected AUTO, ON or OFF.")
+endif()
 set(LLMOS_HAS_CUDA OFF)
 if(NOT LLMOS_CUDA STREQUAL "OFF")
   include(CheckLanguage)

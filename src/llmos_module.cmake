@@ -13,6 +13,7 @@
 # floors is written to ${CMAKE_BINARY_DIR}/floors.txt; tests/tidy re-checks every real #include against it.
 
 define_property(GLOBAL PROPERTY LLMOS_MODULES BRIEF_DOCS "Names of all modules, in order of declaration")
+define_property(GLOBAL PROPERTY LLMOS_LIBS BRIEF_DOCS "Third-party targets of all modules")
 
 function(llmos_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FLOOR;DIR" "DEPS;HEADERS;SOURCES;LIBS")
@@ -36,6 +37,7 @@ function(llmos_module name)
   set_property(GLOBAL PROPERTY LLMOS_DEPS_${name} "${arg_DEPS}")
   set_property(GLOBAL PROPERTY LLMOS_HEADERS_${name} "${arg_HEADERS}")
   set_property(GLOBAL APPEND PROPERTY LLMOS_MODULES ${name})
+  set_property(GLOBAL APPEND PROPERTY LLMOS_LIBS ${arg_LIBS})
 
   set(scope PUBLIC)
   if(arg_SOURCES)
