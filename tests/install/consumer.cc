@@ -23,7 +23,8 @@ llmos::Result<int> half(int value) {
 }  // namespace
 
 int main() {
-  bool ok = expect(std::string(llmos::version()) == LLMOS_EXPECTED_VERSION, "the library's version");
+  bool ok =
+      expect(std::string(llmos::version()) == LLMOS_EXPECTED_VERSION, "the library's version");
   ok &= expect(std::string(LLMOS_VERSION) == LLMOS_EXPECTED_VERSION, "the headers' version");
   ok &= expect(half(4).value() == 2, "a value");
   ok &= expect(half(3).status().to_string() == "invalid: odd", "a status");
