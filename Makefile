@@ -7,8 +7,6 @@ SHELL := /bin/bash
 .PHONY: help deps deps-bench test demo bench format clean
 
 JOBS ?= $(shell nproc)
-# Objects of one source in two build trees are the same object to ccache, whatever the tree is called.
-export CCACHE_NOHASHDIR := 1
 
 # $(call configure,preset,options): once; from then on ninja calls cmake itself when a list file changes. A first try
 # that failed (no build.ninja) starts afresh, for CMake remembers what it did not find.

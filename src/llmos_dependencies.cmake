@@ -16,7 +16,9 @@ add_library(llmos_build_flags INTERFACE)
 target_compile_options(llmos_build_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
   $<$<BOOL:${LLMOS_WERROR}>:-Werror>)
-target_compile_definitions(llmos_build_flags INTERFACE $<$<BOOL:${LLMOS_WERROR}>:LLMOS_WERROR>)
+# Debug information does not say in which tree it was compiled. So equal objects of two trees are equal files, and the
+# compiler cache knows it: tests/install builds the library again for nothing.
+target_compile_options(llmos_build_flags INTERFACE -fdebug-prefix-map=${CMAKE_BINARY_DIR}=.)
 
 # The assertion level is a property of the build, seen by all of our units alike.
 if(LLMOS_ASSERTIONS STREQUAL "AUTO")

@@ -20,6 +20,9 @@ else()
   set(shared OFF)
 endif()
 
+set(same_flags -DCMAKE_BUILD_TYPE=${CONFIG} -DBUILD_SHARED_LIBS=${shared} -DLLMOS_WERROR=${LLMOS_WERROR}
+               -DLLMOS_ASSERTIONS=${LLMOS_ASSERTIONS} -DLLMOS_CUDA=OFF)
+
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE rc OUTPUT_VARIABLE out ERROR_VARIABLE out)
   if(rc)
@@ -34,9 +37,8 @@ function(step_prefix)
   set(tree ${BUILD_DIR})
   if(NOT LINKAGE STREQUAL linkage)
     set(tree ${work}/llmos)
-    run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${tree} ${toolchain} -DCMAKE_BUILD_TYPE=${CONFIG}
-        -DBUILD_SHARED_LIBS=${shared} -DLLMOS_WERROR=${LLMOS_WERROR} -DLLMOS_ASSERTIONS=${LLMOS_ASSERTIONS}
-        -DLLMOS_BUILD_TESTS=OFF -DLLMOS_BUILD_BENCH=OFF -DLLMOS_BUILD_EXAMPLES=OFF -DLLMOS_CUDA=OFF)
+    run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${tree} ${toolchain} ${same_flags}
+        -DLLMOS_BUILD_TESTS=OFF -DLLMOS_BUILD_BENCH=OFF -DLLMOS_BUILD_EXAMPLES=OFF)
     run(${CMAKE_COMMAND} --build ${tree} --target llmos)
   endif()
   # Installed to one place and moved to another: the package must not remember where it was.
@@ -80,10 +82,14 @@ function(step_pkg_config)
   message("${out}")
 endfunction()
 
+# Once configured as a host does that knows nothing of LLMOS's options; the consumer checks what it finds. Then built by
+# the flags of this tree, whose objects the compiler cache has.
 function(step_subdirectory)
-  run(${CMAKE_COMMAND} -S ${SOURCE_DIR}/tests/install/consumer_subdirectory -B ${work}/subdirectory ${toolchain}
-      -DBUILD_SHARED_LIBS=${shared} -DLLMOS_SOURCE_DIR=${SOURCE_DIR} -DLLMOS_EXPECTED_VERSION=${VERSION}
-      -DLLMOS_CUDA=OFF)
+  set(consumer ${SOURCE_DIR}/tests/install/consumer_subdirectory)
+  set(host ${toolchain} -DLLMOS_SOURCE_DIR=${SOURCE_DIR} -DLLMOS_EXPECTED_VERSION=${VERSION})
+  file(REMOVE_RECURSE ${work}/embedded)
+  run(${CMAKE_COMMAND} -S ${consumer} -B ${work}/embedded ${host} -DCHECK_DEFAULTS=ON)
+  run(${CMAKE_COMMAND} -S ${consumer} -B ${work}/subdirectory ${host} ${same_flags})
   run(${CMAKE_COMMAND} --build ${work}/subdirectory)
   run(${work}/subdirectory/consumer)
   message("${out}")
