@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run_bench.sh BUILD_DIR [google-benchmark options...]: runs every benchmark that was built, one after the other, and
-# writes BUILD_DIR/bench/results/<name>.json. A benchmark with a script of its own (bench/<name>.sh BUILD_DIR RESULTS)
-# is run by it, with nothing but these two arguments.
+# run_bench.sh BUILD_DIR [google-benchmark options...]: runs every benchmark that was built, one after the other. What
+# <name> prints goes to BUILD_DIR/bench/results/<name>.txt too, its rows to <name>.json. A benchmark with a script of its
+# own (bench/<name>.sh BUILD_DIR RESULTS) is run by it, with nothing but these two arguments.
 set -uo pipefail
 build=$(realpath "$1")
 shift
@@ -24,7 +24,8 @@ for source in "$source_dir"/*_bench.cc "$source_dir"/*_bench.sh; do
   elif [[ -z $program ]]; then
     echo "   SKIPPED: $name is not built in $build/bench"
   else
-    "$program" --benchmark_out="$results/$name.json" --benchmark_out_format=json "$@" || failed=1
+    "$program" --benchmark_out="$results/$name.json" --benchmark_out_format=json "$@" |
+      tee "$results/$name.txt" || failed=1
   fi
 done
 echo "results: $results"
