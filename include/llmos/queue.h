@@ -320,9 +320,11 @@ class QueueInterface {
 
  protected:
   // Relaxed: a statistic that orders nothing.
-  void count_rejection() noexcept { full_rejections_.fetch_add(1, std::memory_order_relaxed); }
+  void count_rejection() noexcept {
+    full_rejections_.count.fetch_add(1, std::memory_order_relaxed);
+  }
   uint64_t full_rejections() const noexcept {
-    return full_rejections_.load(std::memory_order_relaxed);
+    return full_rejections_.count.load(std::memory_order_relaxed);
   }
 
  private:
@@ -363,8 +365,12 @@ class QueueInterface {
     return count;
   }
 
-  // By producers that failed; on a line of its own, for the queue's constants come next.
-  alignas(kCacheLineBytes) std::atomic<uint64_t> full_rejections_{0};
+  // A struct of its own fills its line: the room behind a base's last member is the derived
+  // class's.
+  struct alignas(kCacheLineBytes) OwnLine {
+    std::atomic<uint64_t> count{0};
+  };
+  OwnLine full_rejections_;  // by producers that failed
 };
 
 }  // namespace detail
@@ -507,6 +513,9 @@ class MpscQueue : public detail::QueueInterface<MpscQueue<T, Probe>, T> {
   detail::EventCount not_empty_;
   detail::EventCount not_full_;
 };
+static_assert(
+    sizeof(MpscQueue<uint64_t>) == 6 * detail::kCacheLineBytes,
+    "rejections, constants, producers', consumer's, one line per event count: none shares");
 
 // Many producers, many consumers.
 //
@@ -671,5 +680,8 @@ class MpmcQueue : public detail::QueueInterface<MpmcQueue<T, Probe>, T> {
   detail::EventCount not_empty_;
   detail::EventCount not_full_;
 };
+static_assert(
+    sizeof(MpmcQueue<uint64_t>) == 6 * detail::kCacheLineBytes,
+    "rejections, constants, producers', consumers', one line per event count: none shares");
 
 }  // namespace llmos
