@@ -37,9 +37,7 @@ namespace llmos::memory {
 // What a pool offers its caches.
 struct CacheHost {
   Central* centrals;  // indexed by class id
-  uint32_t (*now_ms)(const void*);
-  const void* clock;
-  uint32_t time() const { return now_ms(clock); }
+  Clock clock;
 };
 
 class ThreadCache : public detail::CacheBins {
