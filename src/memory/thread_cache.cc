@@ -43,8 +43,9 @@ bool ThreadCache::close(uint32_t idle_since_ms) {
     Side& side = sides_[c];
     if (side.closed || !side.loaded) continue;
     const uint64_t pops_now = pops(c);
-    if (pops_now != side.pops_seen) side.active_ms = host_.clock();
+    if (pops_now != side.pops_seen || side.used) side.active_ms = host_.clock();
     side.pops_seen = pops_now;
+    side.used = false;
     if (side.active_ms > idle_since_ms || blocks(c) == 0) continue;
     store(bins[c].floor, kClosedFloor);
     store(bins[c].limit, static_cast<void**>(nullptr));
@@ -122,6 +123,7 @@ void* ThreadCache::pop_open(uint32_t c) {
 // Puts blocks into an empty bin: from the previous magazine, a full one of the depot, or the spans.
 bool ThreadCache::refill(uint32_t c) {
   Side& side = sides_[c];
+  side.used = true;
   Central& central = host_.centrals[c];
   if (!side.loaded && !load(c, central.new_magazine())) return false;
   if (side.previous && side.previous->count > 0) {
@@ -192,6 +194,7 @@ void* ThreadCache::pop_again(uint32_t c) {
 // stays as it is.
 void ThreadCache::make_room(uint32_t c) {
   Side& side = sides_[c];
+  side.used = true;
   Central& central = host_.centrals[c];
   if (!side.loaded) {
     load(c, central.new_magazine());

@@ -77,6 +77,7 @@ class ThreadCache : public detail::CacheBins {
     uint64_t pops_seen;  // at the closer's last look
     uint32_t active_ms;  // when that look found new pops
     uint8_t rounds;      // how many blocks a magazine of this bin takes now
+    bool used;      // by a slow path since the closer's last look
     bool closed;
     bool closing;  // between close() and take_back()
   };
