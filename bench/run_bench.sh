@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run_bench.sh BUILD_DIR [google-benchmark options...]: runs every benchmark that was built, one after the other. What
-# <name> prints goes to BUILD_DIR/bench/results/<name>.txt too, its rows to <name>.json. A benchmark with a script of its
-# own (bench/<name>.sh BUILD_DIR RESULTS) is run by it, with nothing but these two arguments.
+# <name> prints goes to BUILD_DIR/bench/results/<name>.txt too, its rows to <name>.json. A benchmark with a script of
+# its own (bench/<name>.sh BUILD_DIR RESULTS) is run by it, with nothing but these two arguments.
 set -uo pipefail
 build=$(realpath "$1")
 shift

@@ -82,8 +82,8 @@ struct PoolOptions {
   // Ignored when `backing` is given.
   HugePages huge_pages{};
   // Verify every deallocation (double free, foreign or interior pointer) and report the class at
-  // fault through the fatal handler. About 50 ns a call, as such a pool has no thread caches. kAuto:
-  // on when the library was built with LLMOS_ASSERTIONS >= 1.
+  // fault through the fatal handler. About 50 ns a call, as such a pool has no thread caches.
+  // kAuto: on when the library was built with LLMOS_ASSERTIONS >= 1.
   Checks checks{};
   // How long free memory rests before collect() and maintain() give it back.
   std::chrono::milliseconds idle_age{10'000};
