@@ -35,7 +35,8 @@ TEST(Value, BytesTakeDecimalAndBinaryUnits) {
 }
 
 TEST(Value, BytesRefuseWhatIsAmbiguousOrTooLarge) {
-  for (const char* text : {"", "-1", "GiB", "1G", "1.5GiB", "1gib", "1  GiB", "1GiB ", "0x10", "+1"})
+  for (const char* text :
+       {"", "-1", "GiB", "1G", "1.5GiB", "1gib", "1  GiB", "1GiB ", "0x10", "+1"})
     EXPECT_FALSE(parse_bytes(text).ok()) << text;
   EXPECT_THAT(parse_bytes("1G").status().message(), HasSubstr("512MiB"));
   EXPECT_THAT(parse_bytes("18446744073709551616").status().message(), HasSubstr("too large"));
@@ -96,7 +97,7 @@ TEST(Value, MessagesStayShortAndPrintable) {
 
 // Property: what format_value() writes, parse_value() reads back.
 TEST(Value, FormatRoundTrips) {
-  std::mt19937_64 random(test::seed());
+  std::mt19937_64 random(test::seed("value round trip"));
   const auto expect_same = [](Kind kind, const Value& value) {
     const std::string text = format_value(kind, value);
     const Result<Value> again = parse_value(kind, text);
