@@ -187,7 +187,7 @@ template <auto... Path>
 Option option(std::string_view name, std::string_view help,
               Between<detail::ElementAt<Path...>> range, std::string_view unit = {}) {
   Option row = detail::bound_option<Path...>(name, help);
-  if (row.kind == Kind::kIntegers) {
+  if constexpr (detail::is_integers<typename detail::PathOf<Path...>::Field>) {
     row.range = Range{int64_t(range.low), int64_t(range.high)};
   } else {
     row.range = Range{detail::to_value(range.low), detail::to_value(range.high)};
