@@ -56,6 +56,16 @@ TEST(TomlFile, SyntaxErrorsNameTheirLine) {
   EXPECT_NE(error_of(std::string_view("a = 1\n\0\0\0", 9)), "accepted");
 }
 
+// The parser's own test for blanks was undefined for these (see toml_file.cc).
+TEST(TomlFile, LettersOutsideOfStringsAreErrors) {
+  for (const char* letter : {"\xc3\xa4", "\xc2\xad", "\xd2\x80", "\xe1\x9a\x81", "\xe2\x80\xb0"}) {
+    EXPECT_THAT(error_of(std::string("a = 1\nb ") + letter + " = 2\n"), StartsWith("2: "));
+    EXPECT_THAT(error_of(std::string("a = ") + letter + "\n"), StartsWith("1: "));
+    EXPECT_THAT(error_of(letter), StartsWith("1: "));
+    EXPECT_EQ(error_of(std::string("a = \"\"\"x\\\n") + letter + "\"\"\""), "accepted");
+  }
+}
+
 TEST(TomlFile, SizeIsBounded) {
   EXPECT_THAT(error_of(repeat("a", 100'000'000)), HasSubstr("at most 1048576"));
   EXPECT_THAT(error_of("a = '" + repeat("b", kFileBytesMax)), HasSubstr("at most 1048576"));
