@@ -55,19 +55,18 @@ std::string excerpt(std::string_view text, size_t offset) {
   return piece;
 }
 
-// What nlohmann's message says beside its prefix and the token, which may be megabytes.
-std::string core_of(std::string_view what) {
+// What nlohmann's message says beside its prefix and the token, which may be megabytes of anything.
+std::string core_of(std::string_view what, std::string_view token) {
+  static constexpr std::string_view kBeforeToken = "; last read: '";
   if (const size_t column = what.find("column "); column != what.npos) {
     what.remove_prefix(std::min(what.size(), what.find(": ", column) + 2));
   } else if (const size_t bracket = what.find("] "); bracket != what.npos) {
     what.remove_prefix(bracket + 2);
   }
-  const size_t token = what.find("; last read: '");
-  if (token == what.npos) return std::string(what.substr(0, what.find(" parsing '")));
-  const size_t expected = what.rfind("'; expected ");
-  std::string core(what.substr(0, token));
-  if (expected != what.npos && expected > token) core += what.substr(expected + 1);
-  return core;
+  const size_t before = what.find(kBeforeToken);
+  if (before == what.npos) return std::string(what.substr(0, what.find(" parsing '")));
+  const size_t after = before + kBeforeToken.size() + token.size() + 1;
+  return std::string(what.substr(0, before)).append(what.substr(std::min(what.size(), after)));
 }
 
 }  // namespace
@@ -111,10 +110,12 @@ class JsonBuilder {
     return close();
   }
 
-  bool parse_error(size_t position, const std::string&, const nlohmann::json::exception& error) {
+  bool parse_error(size_t position, const std::string& token,
+                   const nlohmann::json::exception& error) {
     const size_t offset = std::min(position > 0 ? position - 1 : 0, text_.size());
-    return fail(Code::kCorrupt, offset,
-                Text() << core_of(error.what()) << ", near '" << excerpt(text_, offset) << '\'');
+    return fail(
+        Code::kCorrupt, offset,
+        Text() << core_of(error.what(), token) << ", near '" << excerpt(text_, offset) << '\'');
   }
 
  private:

@@ -51,11 +51,14 @@ size_t utf8_character_bytes(std::string_view text) noexcept {
 }
 
 std::string errno_text(int error) {
-  const char* name = strerrorname_np(error);
+  Text text;
+  if (const char* name = strerrorname_np(error)) {
+    text << name;
+  } else {
+    text << "errno " << error;
+  }
   const char* description = strerrordesc_np(error);
-  return (Text() << (name ? name : "errno") << " (" << (description ? description : "unknown error")
-                 << ')')
-      .str();
+  return (text << " (" << (description ? description : "unknown error") << ')').str();
 }
 
 }  // namespace llmos
