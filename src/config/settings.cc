@@ -2,11 +2,8 @@
 #include "config/settings.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 
+#include "base/os_file.h"
 #include "config/toml_file.h"
 
 namespace llmos::config {
@@ -14,19 +11,6 @@ namespace llmos::config {
 namespace {
 
 constexpr std::string_view kTestVariablePrefix = "LLMOS_TEST_";
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-
-Result<std::string> read_text(const std::string& path) {
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "re"));
-  if (!file) return Status(Code::kNotFound, "cannot open: " + errno_text(errno));
-  std::string text(kFileBytesMax + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get())) return Status(Code::kDenied, "cannot read: " + errno_text(errno));
-  return text;
-}
 
 bool is_dotted_flag(std::string_view argument) {
   return argument.starts_with("--") &&
@@ -62,8 +46,8 @@ void Settings::read_toml(std::string_view text, std::string_view place) {
 }
 
 void Settings::read_file(const std::string& path) {
-  const Result<std::string> text = read_text(path);
-  if (!text.ok()) return refuse((Text() << path << ": " << text.status().message()).str());
+  const Result<std::string> text = os::read_file(path, kFileBytesMax);
+  if (!text.ok()) return refuse(text.status().message());
   read_toml(*text, path);
 }
 

@@ -19,6 +19,12 @@ Status invalid(std::string_view name, std::string_view why) {
                 (Text() << "metric \"" << escape_label_value(name) << "\" " << why).str());
 }
 
+void check_text(const HistogramText& text) {
+  LLMOS_CHECK(text.octave_first >= kHistogramBits && text.octave_first <= text.octave_last &&
+              text.octave_last < 64 && text.scale > 0)
+      << "octaves " << text.octave_first << " to " << text.octave_last;
+}
+
 }  // namespace
 
 Watch::Watch(Watch&& other) noexcept
@@ -99,9 +105,7 @@ Result<Gauge*> Registry::gauge(std::string_view name, std::string_view help, Lab
 
 Result<Histogram*> Registry::histogram(std::string_view name, std::string_view help, Labels labels,
                                        HistogramText text) {
-  LLMOS_CHECK(text.octave_first >= kHistogramBits && text.octave_first <= text.octave_last &&
-              text.octave_last < 64 && text.scale > 0)
-      << "octaves " << text.octave_first << " to " << text.octave_last;
+  check_text(text);
   const Result<Distribution*> found =
       owned<Distribution>(Type::kHistogram, name, help, std::move(labels), [text] {
         auto made = std::make_unique<Distribution>();
@@ -126,12 +130,19 @@ Result<Watch> Registry::watch(Type type, std::string_view name, std::string_view
 
 Result<Watch> Registry::watch_counter(std::string_view name, std::string_view help, Labels labels,
                                       std::function<uint64_t()> read) {
-  return watch(Type::kCounter, name, help, std::move(labels), {0, std::move(read)});
+  return watch(Type::kCounter, name, help, std::move(labels), {std::move(read)});
 }
 
 Result<Watch> Registry::watch_gauge(std::string_view name, std::string_view help, Labels labels,
                                     std::function<double()> read) {
-  return watch(Type::kGauge, name, help, std::move(labels), {0, std::move(read)});
+  return watch(Type::kGauge, name, help, std::move(labels), {std::move(read)});
+}
+
+Result<Watch> Registry::watch_histogram(std::string_view name, std::string_view help, Labels labels,
+                                        std::function<HistogramSnapshot()> read,
+                                        HistogramText text) {
+  check_text(text);
+  return watch(Type::kHistogram, name, help, std::move(labels), {std::move(read), text});
 }
 
 void Registry::remove(uint64_t id) {
@@ -162,12 +173,22 @@ void Registry::write_series(const std::string& name, const std::string& labels,
   if (const auto* distribution = std::get_if<std::unique_ptr<Distribution>>(&series))
     return write_histogram(name, labels, (*distribution)->histogram.snapshot(),
                            (*distribution)->text, out);
-  const auto& read = std::get<Watched>(series).read;
   try {
-    const std::string value =
-        read.index() == 0 ? std::to_string(std::get<0>(read)()) : number_text(std::get<1>(read)());
-    write_sample(name, labels, "", value, out);
+    write_watched(name, labels, std::get<Watched>(series), out);
   } catch (...) {  // a host's callback must not cost the other metrics their page
+  }
+}
+
+// Throws what the callback throws, before it writes anything.
+void Registry::write_watched(const std::string& name, const std::string& labels,
+                             const Watched& watched, std::string& out) {
+  if (const auto* count = std::get_if<std::function<uint64_t()>>(&watched.read)) {
+    write_sample(name, labels, "", std::to_string((*count)()), out);
+  } else if (const auto* level = std::get_if<std::function<double()>>(&watched.read)) {
+    write_sample(name, labels, "", number_text((*level)()), out);
+  } else {
+    const HistogramSnapshot snapshot = std::get<2>(watched.read)();
+    write_histogram(name, labels, snapshot, watched.text, out);
   }
 }
 

@@ -89,6 +89,8 @@ class Registry {
                               std::function<uint64_t()> read);
   Result<Watch> watch_gauge(std::string_view name, std::string_view help, Labels labels,
                             std::function<double()> read);
+  Result<Watch> watch_histogram(std::string_view name, std::string_view help, Labels labels,
+                                std::function<HistogramSnapshot()> read, HistogramText text = {});
 
   // Text exposition format 0.0.4 (content type "text/plain; version=0.0.4"), families by name.
   std::string prometheus_text() const;
@@ -98,8 +100,11 @@ class Registry {
   friend class Watch;
   enum class Type : uint8_t { kCounter, kGauge, kHistogram };
   struct Watched {
-    uint64_t id;
-    std::variant<std::function<uint64_t()>, std::function<double()>> read;
+    std::variant<std::function<uint64_t()>, std::function<double()>,
+                 std::function<HistogramSnapshot()>>
+        read;
+    HistogramText text{};
+    uint64_t id{};
   };
   struct Distribution {
     Histogram histogram;
@@ -124,6 +129,8 @@ class Registry {
   void remove(uint64_t id);
   static void write_series(const std::string& name, const std::string& labels, const Series& series,
                            std::string& out);
+  static void write_watched(const std::string& name, const std::string& labels,
+                            const Watched& watched, std::string& out);
 
   const size_t series_max_;
   mutable std::mutex mutex_;

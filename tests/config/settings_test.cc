@@ -5,14 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 #include "config/documents.h"
 #include "config/llmos_options.h"
 #include "config/toml_file.h"
 #include "llmos/options.h"
+#include "support/temp_dir.h"
 
 namespace llmos::config {
 namespace {
@@ -228,42 +226,30 @@ TEST(Settings, AllLayersReportTogether) {
   EXPECT_EQ(settings.status().code(), Code::kInvalid);
 }
 
-class SettingsFile : public ::testing::Test {
- protected:
-  std::string write(const std::string& text) {
-    std::ofstream(path_, std::ios::binary) << text;
-    return path_;
-  }
-  ~SettingsFile() override { std::filesystem::remove(path_); }
-
-  std::string path_ = ::testing::TempDir() + "llmos_settings_" +
-                      ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".toml";
-};
-
-TEST_F(SettingsFile, IsReadWithItsPathInPlaces) {
+TEST(SettingsFile, IsReadWithItsPathInPlaces) {
+  const test::TempDir directory;
+  const std::string path =
+      directory.write("llmos.toml", "[memory]\nbytes_max = '2GiB'\nhuge_pages = 'none'\n");
   Settings settings(llmos_options());
-  settings.read_file(write("[memory]\nbytes_max = '2GiB'\nhuge_pages = 'none'\n"));
+  settings.read_file(path);
   ASSERT_TRUE(settings.status().ok()) << settings.status().message();
   const Options options = settings.options<Options>();
   EXPECT_EQ(options.memory.bytes_max, 2ull << 30);
   EXPECT_EQ(options.memory.huge_pages, HugePages::kNone);
-  EXPECT_EQ(settings.settings()[*llmos_options().find("memory.bytes_max")].place, path_ + ":2");
+  EXPECT_EQ(settings.settings()[*llmos_options().find("memory.bytes_max")].place, path + ":2");
 }
 
-TEST_F(SettingsFile, MissingDirectoryAndHugeFilesAreErrors) {
+TEST(SettingsFile, MissingDirectoriesAndHugeFilesAreErrors) {
+  const test::TempDir directory;
   Settings settings(llmos_options());
-  settings.read_file(path_);
-  settings.read_file(::testing::TempDir());
-  const std::string megabyte(size_t{1} << 20, 'x');
-  std::ofstream huge(path_, std::ios::binary);
-  for (int i = 0; i < 100; ++i) huge << megabyte;
-  huge.close();
-  settings.read_file(path_);
+  settings.read_file(directory / "missing.toml");
+  settings.read_file(directory.path());
+  settings.read_file(directory.write("huge.toml", std::string(100'000'000, 'x')));
   const std::vector<std::string> errors = lines(settings.status().message());
   ASSERT_EQ(errors.size(), 3u);
-  EXPECT_THAT(errors[0], AllOf(HasSubstr(path_), HasSubstr("No such file")));
-  EXPECT_THAT(errors[1], HasSubstr("directory"));
-  EXPECT_THAT(errors[2], AllOf(HasSubstr(path_), HasSubstr("at most 1048576")));
+  EXPECT_THAT(errors[0], AllOf(HasSubstr(directory / "missing.toml"), HasSubstr("No such file")));
+  EXPECT_THAT(errors[1], HasSubstr(directory.path()));
+  EXPECT_THAT(errors[2], AllOf(HasSubstr(directory / "huge.toml"), HasSubstr("1.0 MiB")));
 }
 
 TEST(Documents, ExampleReadsBackAsTheDefaults) {

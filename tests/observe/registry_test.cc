@@ -123,6 +123,20 @@ TEST(Registry, WatchesReadOnDemandAndEnd) {
   EXPECT_TRUE(registry.counter("pushed_total", "x").ok());
 }
 
+TEST(Registry, WatchesHistogramsKeptElsewhere) {
+  Registry registry;
+  Histogram elsewhere;
+  Result<Watch> watch = registry.watch_histogram("size_bytes", "x", {{"q", "in"}},
+                                                 [&] { return elsewhere.snapshot(); }, {1, 6, 8});
+  ASSERT_TRUE(watch.ok());
+  for (const uint64_t bytes : {63u, 64u, 255u, 256u}) elsewhere.record(bytes);
+  const PrometheusPage page(registry.prometheus_text());
+  EXPECT_EQ(page.value("size_bytes_bucket", {{"q", "in"}, {"le", "63"}}), 1);
+  EXPECT_EQ(page.value("size_bytes_bucket", {{"q", "in"}, {"le", "127"}}), 2);
+  EXPECT_EQ(page.value("size_bytes_bucket", {{"q", "in"}, {"le", "255"}}), 3);
+  EXPECT_EQ(page.value("size_bytes_sum", {{"q", "in"}}), 638);
+}
+
 TEST(Registry, AThrowingCallbackCostsOnlyItsSeries) {
   Registry registry;
   Result<Watch> bad = registry.watch_gauge("bad", "x", {}, []() -> double { throw 1; });
