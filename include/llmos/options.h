@@ -52,7 +52,7 @@ struct TraceOptions {
   // Where a Chrome trace (JSON, opens in Perfetto) of the run is written at its end; empty: no
   // trace is taken.
   std::string file{};
-  // The most events kept; later ones are counted and dropped. 64 bytes of memory each.
+  // The most events kept; later ones are counted and dropped. 48 bytes of memory each.
   uint32_t spans_max{1u << 18};
 };
 

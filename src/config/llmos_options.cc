@@ -14,7 +14,7 @@ constexpr std::string_view kHugePages[] = {"none", "advise", "explicit"};
 constexpr uint32_t kThreadsMax = 4096;
 // The user address space of x86-64 and AArch64 (2^47); it lies inside what pools can reserve.
 constexpr uint64_t kMemoryBytesMax = uint64_t{1} << 47;
-// 64 GiB of events, far above any sensible trace.
+// 48 GiB of events, far above any sensible trace.
 constexpr uint32_t kSpansMax = 1u << 30;
 
 }  // namespace
@@ -40,7 +40,7 @@ const OptionTable& llmos_options() {
       option<&Options::trace, &TraceOptions::file>(
           "trace.file", "Where a Chrome trace (JSON) of the run is written; empty: none is taken."),
       option<&Options::trace, &TraceOptions::spans_max>(
-          "trace.spans_max", "The most events kept in a trace, 64 bytes of memory each.",
+          "trace.spans_max", "The most events kept in a trace, 48 bytes of memory each.",
           {1, kSpansMax}, "events"),
   });
   return table;

@@ -98,6 +98,12 @@ std::string format_measure(uint64_t number, const std::array<Unit, N>& units) {
   return (Text() << number / best->factor << best->name).str();
 }
 
+std::string format_duration(int64_t ns) {
+  if (ns == 0) return "0";
+  const uint64_t size = ns < 0 ? uint64_t{0} - uint64_t(ns) : uint64_t(ns);
+  return (Text() << (ns < 0 ? "-" : "") << format_measure(size, kTimeUnits)).str();
+}
+
 Result<Value> parse_bool(std::string_view text) {
   if (text == "true" || text == "1" || text == "on" || text == "yes") return Value(true);
   if (text == "false" || text == "0" || text == "off" || text == "no") return Value(false);
@@ -229,12 +235,8 @@ std::string format_value(Kind kind, const Value& value, std::span<const std::str
     case Kind::kBytes:
       return std::get<uint64_t>(value) == 0 ? "0"
                                             : format_measure(std::get<uint64_t>(value), kByteUnits);
-    case Kind::kDuration: {
-      const int64_t ns = std::get<int64_t>(value);
-      if (ns == 0) return "0";
-      return (ns < 0 ? "-" : "") +
-             format_measure(ns < 0 ? uint64_t{0} - uint64_t(ns) : uint64_t(ns), kTimeUnits);
-    }
+    case Kind::kDuration:
+      return format_duration(std::get<int64_t>(value));
     case Kind::kDouble:
       return (Text() << std::get<double>(value)).str();
     case Kind::kEnum:
