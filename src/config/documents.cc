@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/documents.h"
 
+#include <algorithm>
+
 namespace llmos::config {
 
 namespace {
@@ -8,20 +10,23 @@ namespace {
 std::string_view section_of(std::string_view name) { return name.substr(0, name.rfind('.')); }
 std::string_view key_of(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 
-// A TOML basic string; bytes that are not UTF-8 cannot be written in TOML and become '?'.
+// A TOML basic string; bytes that are no UTF-8, which TOML cannot say, become U+FFFD.
 std::string toml_string(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   Text out;
   out << '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out << '\\' << c;
+  for (size_t i = 0; i < text.size();) {
+    const size_t bytes = utf8_character_bytes(text.substr(i));
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (bytes == 0) {
+      out << "\xef\xbf\xbd";
     } else if (byte < 0x20 || byte == 0x7f) {
       out << "\\u00" << kHex[byte >> 4] << kHex[byte & 15];
     } else {
-      out << c;
+      if (byte == '"' || byte == '\\') out << '\\';
+      out << text.substr(i, bytes);
     }
+    i += std::max<size_t>(bytes, 1);
   }
   return std::move(out << '"').str();
 }

@@ -51,14 +51,15 @@ void Settings::read_file(const std::string& path) {
   read_toml(*text, path);
 }
 
-void Settings::read_environment(const char* const* environment) {
+void Settings::read_environment(const char* const* environment,
+                                std::span<const std::string_view> own) {
   std::vector<bool> seen(settings_.size());
   for (; *environment; ++environment) {
     const std::string_view entry = *environment;
     const std::string_view name = entry.substr(0, entry.find('='));
-    if (!name.starts_with(kVariablePrefix) || name.starts_with(kTestVariablePrefix) ||
-        name.size() == entry.size())
-      continue;
+    const bool is_ours = name.starts_with(kVariablePrefix) &&
+                         !name.starts_with(kTestVariablePrefix) && name.size() < entry.size();
+    if (!is_ours || std::find(own.begin(), own.end(), name) != own.end()) continue;
     const std::string place = "variable " + printable(name, kNameBytesMax);
     const std::optional<size_t> index = table_.find_variable(name);
     if (!index) {

@@ -43,9 +43,9 @@ class Settings {
   void read_file(const std::string& path);
 
   // Reads "NAME=value" entries up to a null pointer, as in `environ`. Names that do not begin with
-  // LLMOS_ are other programs'; LLMOS_TEST_* is the tests'. Of two entries of one name the first
-  // counts, as with getenv().
-  void read_environment(const char* const* environment);
+  // LLMOS_ are other programs'; LLMOS_TEST_* is the tests'; `own` are those that the executable
+  // reads itself. Of two entries of one name the first counts, as with getenv().
+  void read_environment(const char* const* environment, std::span<const std::string_view> own = {});
 
   // Reads --name=value and --name value. A boolean's name alone sets it; its value needs the =. The
   // last of several counts. What is not a dotted flag comes back in order for the executable to

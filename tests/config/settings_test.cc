@@ -166,9 +166,11 @@ TEST(Settings, VariableErrorsAndOtherPrograms) {
                                      "LLMOS_X_COUNT=9",
                                      "=x",
                                      "LLMOS_NOEQUALS",
+                                     "LLMOS_CONFIG=a",
                                      nullptr};
+  constexpr std::string_view kOwn[] = {"LLMOS_CONFIG"};
   Settings settings(every_table());
-  settings.read_environment(environment);
+  settings.read_environment(environment, kOwn);
   EXPECT_THAT(lines(settings.status().message()),
               ElementsAre("variable LLMOS_X_CUONT: unknown option \"LLMOS_X_CUONT\"; did you mean "
                           "LLMOS_X_COUNT?",
@@ -284,6 +286,16 @@ TEST(Documents, DumpReadsBackAsTheSettings) {
   ASSERT_EQ(again.status().message(), "");
   for (size_t i = 0; i < settings.settings().size(); ++i)
     EXPECT_EQ(again.settings()[i].value, settings.settings()[i].value);
+}
+
+TEST(Documents, DumpIsTomlWhateverAFlagSaid) {
+  const char* const flags[] = {"--y.text=\xff/\xc3\xa4\x7f"};
+  Settings settings(every_table());
+  settings.read_flags(flags);
+  Settings again(every_table());
+  again.read_toml(dump_toml(settings), "dump");
+  ASSERT_EQ(again.status().message(), "");
+  EXPECT_EQ(again.options<Every>().text, "\xef\xbf\xbd/\xc3\xa4\x7f");
 }
 
 TEST(Documents, NameEveryOption) {
