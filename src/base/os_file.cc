@@ -242,6 +242,9 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
                                         .str());
   };
   if (*size > bytes_max) return too_large();
+  // Not even tried. (Not physical_memory_bytes(), which reads files itself.)
+  const uint64_t machine_bytes = uint64_t(sysconf(_SC_PHYS_PAGES)) * page_bytes();
+  if (*size > machine_bytes) return failed("read", path, ENOMEM);
   // One byte more than there should be shows the end; what is still growing is read in steps.
   constexpr size_t kStepBytes = 64 << 10;
   bytes_max = std::min(bytes_max, size_t(std::numeric_limits<off_t>::max()) - 1);

@@ -10,9 +10,9 @@
 //           no push can still succeed.
 //
 // Invariants
-//   (1) head_ <= tail_ / 2 <= head_ + capacity; head_ is written by the consumer, tail_ by the
-//   producer (2) slot t holds an element exactly while head_ <= t < tail_ / 2 (3) head_seen_ <=
-//   head_ and tail_seen_ <= tail_ / 2: what they show is there (4) once state_ is kClosed, a push
+//   (1) head_ <= tail_ <= head_ + capacity; head_ is written by the consumer, tail_ by the
+//   producer (2) slot t holds an element exactly while head_ <= t < tail_ (3) head_seen_ <=
+//   head_ and tail_seen_ <= tail_: what they show is there (4) once state_ is kClosed, a push
 //   that was not busy then fails
 #pragma once
 
@@ -52,12 +52,12 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
   size_t capacity() const noexcept { return ring_.capacity(); }
   size_t size() const noexcept {
     const uint64_t head = head_.load(std::memory_order_acquire);  // first: head never passes tail
-    const uint64_t tail = tail_.load(std::memory_order_acquire) / kStep;
+    const uint64_t tail = tail_.load(std::memory_order_acquire);
     return size_t(std::min<uint64_t>(tail - head, capacity()));
   }
   QueueStats stats() const noexcept {
     const uint64_t popped = head_.load(std::memory_order_acquire);
-    const uint64_t pushed = tail_.load(std::memory_order_relaxed) / kStep;
+    const uint64_t pushed = tail_.load(std::memory_order_relaxed);
     return {pushed, popped, this->full_rejections()};
   }
   Probe& probe() noexcept { return probe_; }
@@ -65,8 +65,6 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
  private:
   friend class detail::QueueInterface<SpscRing, T>;
   enum State : uint32_t { kOpen, kClosing, kClosed };
-  static constexpr uint64_t kBusyBit = 1;
-  static constexpr uint64_t kStep = 2;
   struct Slot {
     [[no_unique_address]] typename Probe::Stamp stamp;
     alignas(T) std::byte storage[sizeof(T)];
@@ -74,20 +72,21 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
   };
 
   detail::Claim push_once(T& value) noexcept {
-    const uint64_t tail = tail_.load(std::memory_order_relaxed);  // ours, and not busy
-    tail_.store(tail | kBusyBit, std::memory_order_relaxed);
-    const detail::Claim claim = !is_open()                ? detail::Claim::kClosed
-                                : !has_room(tail / kStep) ? detail::Claim::kFull
-                                                          : detail::Claim::kDone;
-    if (claim == detail::Claim::kDone) {
-      Slot& slot = ring_[tail / kStep];
-      slot.stamp = probe_.pushed(std::as_const(value));
-      std::construct_at(reinterpret_cast<T*>(slot.storage), std::move(value));
-    }
-    // Release publishes the element. The consumer may also be waiting for the busy mark to go.
-    tail_.store(claim == detail::Claim::kDone ? tail + kStep : tail, std::memory_order_release);
-    not_empty_.notify(1);
+    busy_.store(true, std::memory_order_relaxed);
+    const detail::Claim claim = is_open() ? push_open(value) : detail::Claim::kClosed;
+    busy_.store(false, std::memory_order_release);  // who sees it sees the tail_ before it
+    not_empty_.notify(1);  // also when nothing came: the consumer may be waiting for the end
     return claim;
+  }
+
+  detail::Claim push_open(T& value) noexcept {
+    const uint64_t tail = tail_.load(std::memory_order_relaxed);  // ours
+    if (!has_room(tail)) return detail::Claim::kFull;
+    Slot& slot = ring_[tail];
+    slot.stamp = probe_.pushed(std::as_const(value));
+    std::construct_at(reinterpret_cast<T*>(slot.storage), std::move(value));
+    tail_.store(tail + 1, std::memory_order_release);  // publishes element and stamp
+    return detail::Claim::kDone;
   }
 
   // Whether close() has not begun; called with the busy mark set.
@@ -108,7 +107,7 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
 
   // How many elements from `head` on are there, looking at the producer's line only when needed.
   size_t ready(uint64_t head, size_t wanted) noexcept {
-    if (tail_seen_ - head < wanted) tail_seen_ = tail_.load(std::memory_order_acquire) / kStep;
+    if (tail_seen_ - head < wanted) tail_seen_ = tail_.load(std::memory_order_acquire);
     return size_t(std::min<uint64_t>(tail_seen_ - head, wanted));
   }
 
@@ -147,8 +146,8 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
   bool finished() const noexcept {
     // Acquire: what close() has ordered. kClosing is too early: a push may be about to turn busy.
     if (state_.load(std::memory_order_acquire) != kClosed) return false;
-    const uint64_t tail = tail_.load(std::memory_order_acquire);
-    return (tail & kBusyBit) == 0 && tail / kStep == head_.load(std::memory_order_relaxed);
+    if (busy_.load(std::memory_order_acquire)) return false;
+    return tail_.load(std::memory_order_acquire) == head_.load(std::memory_order_relaxed);
   }
 
   void pass_on_room() noexcept {}     // there is one producer
@@ -159,9 +158,10 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
   const bool asymmetric_;
   std::atomic<uint32_t> state_{kOpen};
   [[no_unique_address]] Probe probe_;
-  // The producer's line and the consumer's line.
-  alignas(detail::kCacheLineBytes) std::atomic<uint64_t> tail_{0};
+  // The producer's own line, the line that the consumer polls, and the consumer's line.
+  alignas(detail::kCacheLineBytes) std::atomic<bool> busy_{false};
   uint64_t head_seen_ = 0;
+  alignas(detail::kCacheLineBytes) std::atomic<uint64_t> tail_{0};
   alignas(detail::kCacheLineBytes) std::atomic<uint64_t> head_{0};
   uint64_t tail_seen_ = 0;
   // Each on its own line: read at every push and every pop, written when somebody parks.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <thread>
 
 #include "sync/futex.h"
 
@@ -46,12 +47,19 @@ class alignas(kCacheLineBytes) Turnstile {
       if (passed(generation)) return budget.hit();
       cpu_relax();
     }
-    if (passed(generation)) return;
+    for (int i = 0; i < kYields; ++i) {
+      if (passed(generation)) return budget.miss();
+      std::this_thread::yield();
+    }
     budget.miss();
     park(generation);
   }
 
  private:
+  // Before parking, the CPU is offered to whoever is ready to run: with more threads than CPUs that
+  // is often the one waited for, and a switch (1 us) is cheaper than parking and waking (5 us and
+  // more). Alone on its CPU a thread spends 16 x 0.35 us here, once per parking.
+  static constexpr int kYields = 16;
   static constexpr uint32_t kParkedBit = 1;
   static constexpr uint32_t kStep = 2;
 

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory: a size-class pool under a hard byte cap, and a bump arena. Usable without an Engine.
+//
+//   auto pool = llmos::Pool::create({.bytes_max = 1ull << 30}).value();
+//   void* block = pool->allocate(4096);        // nullptr when the cap is reached: out of memory is
+//   a value pool->deallocate(block);
+//
+//   std::vector<int, llmos::PoolAllocator<int>> numbers{llmos::PoolAllocator<int>(*pool)};
+//   std::pmr::string text{pool->resource()};
+//
+// What a pool costs: about 3 ns for an allocate/deallocate pair of any size up to 8 MiB, no system
+// call in steady state. The fast path is inline in this header, so a program must be built with the
+// headers of the library it links (see version.h).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "llmos/status.h"
+#include "llmos/version.h"
+
+namespace llmos {
+
+class Pool;
+
+// Where a pool's memory comes from: address space first, memory for parts of it later. The defaults
+// suit CPU memory; pinned host memory and device memory are other implementations of the same five
+// calls. All ranges are multiples of kUnitBytes, and commits never overlap. Implementations are
+// thread-safe and must not allocate from the pool they serve.
+class LLMOS_API Backing {
+ public:
+  static constexpr size_t kUnitBytes = 16384;
+
+  virtual ~Backing();
+  // Addresses without memory, at a multiple of `alignment`; nullptr when refused.
+  virtual std::byte* reserve(size_t bytes, size_t alignment) = 0;
+  virtual void release(std::byte* address, size_t bytes) = 0;
+  // Makes a reserved range usable; false when refused.
+  virtual bool commit(std::byte* address, size_t bytes) = 0;
+  // Takes the memory back, keeps the addresses. The content is lost.
+  virtual void decommit(std::byte* address, size_t bytes) = 0;
+  // Where the pool keeps its own records: itself, unless the CPU cannot read and write this memory.
+  // What it commits must read as zero.
+  virtual Backing& metadata() { return *this; }
+  // True when addresses cost nothing, so that a pool may reserve more of them than its cap.
+  virtual bool sparse() const { return true; }
+};
+
+enum class HugePages : uint8_t {
+  kAuto,      // transparent huge pages where the kernel offers them
+  kNone,      // ordinary pages
+  kExplicit,  // from the kernel's hugetlb pool, taken in full when the pool is created
+};
+
+// Memory from mmap, and from the C++ heap (for systems where mmap is not wanted; taken in full at
+// once).
+LLMOS_API std::unique_ptr<Backing> make_mmap_backing(HugePages huge_pages = HugePages::kAuto);
+LLMOS_API std::unique_ptr<Backing> make_heap_backing();
+
+enum class Checks : uint8_t { kAuto, kOn, kOff };
+
+struct PoolOptions {
+  // Hard cap on every byte taken from the backing, records included. 0: the machine's (or cgroup's)
+  // memory.
+  uint64_t bytes_max{};
+  // Ignored when `backing` is given.
+  HugePages huge_pages{};
+  // Verify every deallocation (double free, foreign or interior pointer) and report the class at
+  // fault through the fatal handler. About 50 ns a call, as such a pool has no thread caches. kAuto:
+  // on when the library was built with LLMOS_ASSERTIONS >= 1.
+  Checks checks{};
+  // How long free memory rests before collect() and maintain() give it back.
+  std::chrono::milliseconds idle_age{10'000};
+  // What maintain() keeps ready above the live bytes. Unset: as much as the demand model learns to.
+  std::optional<uint64_t> slack_bytes{};
+  // Call maintain() once a second on a thread of the pool's own.
+  bool background{};
+  // Memory source; must outlive the pool. nullptr: mmap.
+  Backing* backing{};
+  // Time source for ageing and demand; nullptr: the steady clock. For tests and simulators.
+  std::chrono::nanoseconds (*now)(){};
+  // In log lines and messages.
+  std::string name{"pool"};
+};
+
+// Words. A *block* is what allocate() returns; its *class* is the size it was rounded up to. *Live*
+// blocks are in the user's hands; *cached* ones are free and ready in a thread's cache, a depot or
+// a partly used span; *free* bytes are whole pages in use by no class. Conservation, checked by
+// check_integrity():
+//   resident_bytes = live_bytes + cached_bytes + free_bytes + span_waste_bytes + metadata_bytes  <=
+//   bytes_max
+struct PoolStats {
+  struct Class {
+    uint32_t block_bytes{};     // the class
+    uint64_t live{}, cached{};  // blocks
+    uint64_t allocations{};     // since the pool was made
+    uint64_t slow{};            // of these, how many had to leave the thread's cache
+    double hit_rate() const { return allocations ? 1 - double(slow) / double(allocations) : 1; }
+  };
+  std::vector<Class> classes;  // only those ever used
+  uint64_t bytes_max{};        // the cap
+  uint64_t resident_bytes{};   // taken from the backing now
+  uint64_t resident_bytes_peak{};
+  uint64_t live_bytes{};  // rounded up to classes and pages
+  uint64_t cached_bytes{};
+  uint64_t free_bytes{};
+  uint64_t span_waste_bytes{};  // tails and colour offsets of spans
+  uint64_t metadata_bytes{};
+  uint64_t large_blocks{},
+      large_bytes{};  // part of live: blocks beyond the largest class, or widely aligned
+  uint64_t commits{}, decommits{};  // calls to the backing
+  uint64_t commit_bytes{};          // bytes those commits asked for
+  uint64_t
+      slow_commits{};   // commits that an allocation had to wait for (the others were made ahead)
+  uint64_t reclaims{};  // times the cap forced every cache to be emptied
+  // Share of a block that its request did not ask for, over a sample of requests (one per slow
+  // path).
+  double internal_fragmentation{};
+  // Share of resident bytes that no live block uses.
+  double external_fragmentation() const {
+    return resident_bytes ? 1 - double(live_bytes) / double(resident_bytes) : 0;
+  }
+};
+
+// What maintain() would do for one class, and why. See Pool::plan.
+struct DemandPlan {
+  double demand_bytes{};    // the last sample
+  double forecast_bytes{};  // expected at the next sample
+  double reserve_bytes{};   // forecast plus the learned margin: what to hold ready
+  double margin_factor{};   // the margin in units of the forecast's usual error
+  std::string reason;       // one sentence for a person
+};
+
+namespace detail {
+
+// Size classes: one every 16 bytes up to 256, then eight per doubling up to 8 MiB. Below 128 that
+// wastes less than 16 bytes; above, with k = 8 classes per doubling, a block is at most 1/(k+1)
+// = 11.1 % larger than its request.
+inline constexpr size_t kClassBytesMax = size_t{8} << 20;
+inline constexpr uint32_t kClassCount = 136;
+// Class ids, as the page table holds them. Zero is what untouched page table reads as.
+inline constexpr uint32_t kClassNone = 0;   // the page is in no block
+inline constexpr uint32_t kClassLarge = 1;  // the page is in a block that has a span of its own
+inline constexpr uint32_t kClassFirst = 2;
+inline constexpr uint32_t kClassEnd = kClassFirst + kClassCount;
+
+// With t = bytes - 1 and e the position of its highest bit (at least 7), a class spans 2^(e-3)
+// bytes.
+inline uint32_t class_of(size_t bytes) {  // 1 <= bytes <= kClassBytesMax
+  const size_t t = bytes - 1;
+  const uint32_t e = 63u ^ uint32_t(__builtin_clzll(t | 128));
+  return uint32_t(t >> (e - 3)) + e * 8 - 56 + kClassFirst;
+}
+
+// One class's stack of free blocks in one thread. The owner pushes and pops with plain stores;
+// another thread that wants the blocks back closes the bin and then raises a barrier in the owner
+// (src/memory/thread_cache.h says why that suffices).
+struct Bin {
+  void** top;     // one past the last block; owner writes
+  void** floor;   // a pop below it is refused; UINTPTR_MAX when closed
+  void** limit;   // a push above it is refused; nullptr when closed
+  uint64_t pops;  // statistics; owner writes
+};
+
+struct alignas(64) CacheBins {
+  Bin bins[kClassEnd];
+};
+
+// Pools 0 to kCachedPools - 1 of a process have thread caches; entry kCachedPools stays null, so
+// that further pools always take the slow path.
+inline constexpr uint32_t kCachedPools = 31;
+struct ThreadPools {
+  CacheBins* caches[kCachedPools + 1];
+};
+// __thread and not thread_local: no initialiser, hence no wrapper call. initial-exec: no call into
+// the loader; its 256 bytes fit the static reserve that glibc keeps for libraries loaded later.
+extern LLMOS_API __thread ThreadPools thread_pools __attribute__((tls_model("initial-exec")));
+
+// The owner must store to `first` before it loads from `second`. Between owner and closer the
+// closer's barrier orders the hardware; this orders the compiler, and nothing else, so that it may
+// keep its registers.
+#define LLMOS_STORE_BEFORE_LOAD(first, second) asm volatile("" : "+m"(second) : "m"(first))
+
+}  // namespace detail
+
+// A size-class pool: thread caches, central lists per class, spans of 16 KiB pages, and the backing
+// beneath.
+//
+// Threads  allocate, deallocate, usable_bytes, owns, collect, trim, maintain, prewarm, stats: any
+// thread, at any time.
+//          A block may be freed by another thread than the one that took it.
+// Lives    Pools are independent. An exiting thread's cache returns to its pool. Destroying a pool
+// while other
+//          threads live is fine as long as none of them is inside it; blocks still live become
+//          invalid, and a warning with their number is logged.
+// Failure  allocate answers nullptr, never throws: when `bytes` or `alignment` is impossible, or
+// when the cap is
+//          reached (or the backing refuses) even after every thread's cache was emptied.
+// Bounds   kCachedPools pools per process have thread caches; further ones work without, at ten
+// times the cost.
+class LLMOS_API Pool {
+ public:
+  static constexpr size_t kAlignment = 16;  // of every block
+  static constexpr size_t kAlignmentMax = size_t{2} << 20;
+
+  // Reserves addresses; takes no memory yet beyond the records.
+  static Result<std::unique_ptr<Pool>> create(PoolOptions options = {});
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // A block of at least `bytes` (zero counts as one).
+  [[nodiscard]] void* allocate(size_t bytes) noexcept;
+  // At a multiple of `alignment`: a power of two up to kAlignmentMax.
+  [[nodiscard]] void* allocate(size_t bytes, size_t alignment) noexcept;
+  // nullptr is ignored. Pointers that are not live blocks of this pool are caught when checked;
+  // otherwise one that lies outside the pool or in unused pages is still caught, and others are
+  // undefined.
+  void deallocate(void* block) noexcept;
+  // The same, for callers that know the size they asked for (without an alignment): saves one load.
+  void deallocate(void* block, size_t bytes) noexcept;
+
+  size_t usable_bytes(const void* block) const noexcept;  // 0 when not in this pool
+  bool owns(const void* block) const noexcept { return page_of(block) < page_count_; }
+
+  // Makes room for `count` more blocks of `bytes` ahead of their use, touched and ready.
+  Status prewarm(size_t bytes, size_t count);
+  // Gives back up to `bytes_max` bytes that nobody used for `age` (negative: the option's
+  // idle_age). Works in steps of a few microseconds, between which allocation goes on. Returns the
+  // bytes given back.
+  size_t collect(size_t bytes_max = SIZE_MAX,
+                 std::chrono::milliseconds age = std::chrono::milliseconds(-1));
+  // Gives back everything that is not live, whatever its age.
+  size_t trim() { return collect(SIZE_MAX, std::chrono::milliseconds(0)); }
+  // One period of the demand model: samples every class, prepares what the next period is expected
+  // to need, and returns what it is not. Call it about once a second, or set `background`.
+  void maintain();
+  // What the model behind maintain() makes of a demand history (bytes, one sample per period,
+  // oldest first).
+  static DemandPlan plan(std::span<const double> history);
+
+  PoolStats stats() const;
+  // CHECKs every equation and invariant of the pool. Stops the world for its duration; for tests
+  // and idle time.
+  void check_integrity() const;
+
+  // This pool as a std::pmr resource; throws std::bad_alloc as that interface demands. Lives as
+  // long as the pool.
+  std::pmr::memory_resource* resource() noexcept;
+  uint64_t bytes_max() const noexcept;
+  const std::string& name() const noexcept;
+
+  struct Impl;
+
+ private:
+  explicit Pool(std::unique_ptr<Impl> impl);
+  size_t page_of(const void* block) const noexcept {
+    return (reinterpret_cast<uintptr_t>(block) - base_) / Backing::kUnitBytes;
+  }
+  static void* allocate_slow(Pool* pool, size_t bytes) noexcept;
+  static void* allocate_closed(Pool* pool, detail::CacheBins* cache, uint32_t size_class,
+                               size_t bytes) noexcept;
+  static void deallocate_slow(Pool* pool, void* block) noexcept;
+  static void deallocate_closed(Pool* pool, detail::CacheBins* cache, uint32_t size_class) noexcept;
+  void push(detail::CacheBins* cache, uint32_t size_class, void* block) noexcept;
+
+  // Read by every fast path, written once.
+  uintptr_t base_ = 0;                   // first address
+  size_t page_count_ = 0;                // pages of the reserved range
+  const uint8_t* page_class_ = nullptr;  // class of the block that each page belongs to
+  uint32_t slot_ = detail::kCachedPools;
+  std::unique_ptr<Impl> impl_;
+};
+
+// A pool as an allocator for containers. Copies share the pool, which must outlive them all.
+template <class T>
+class PoolAllocator {
+ public:
+  using value_type = T;
+  explicit PoolAllocator(Pool& pool) noexcept : pool_(&pool) {}
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>& other) noexcept : pool_(other.pool()) {}
+  T* allocate(size_t count) {  // throws std::bad_alloc, as containers expect
+    if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
+    void* block = alignof(T) > Pool::kAlignment ? pool_->allocate(count * sizeof(T), alignof(T))
+                                                : pool_->allocate(count * sizeof(T));
+    if (!block) throw std::bad_alloc();
+    return static_cast<T*>(block);
+  }
+  void deallocate(T* block, size_t) noexcept { pool_->deallocate(block); }
+  Pool* pool() const noexcept { return pool_; }
+  template <class U>
+  bool operator==(const PoolAllocator<U>& other) const noexcept {
+    return pool_ == other.pool();
+  }
+
+ private:
+  Pool* pool_;
+};
+
+// Bump allocation: many small objects that die together. Takes chunks from a pool, hands out
+// consecutive bytes, and forgets everything at once. Destructors of objects in it are not run.
+//
+// Threads  one at a time.
+// Failure  allocate answers nullptr when the pool does.
+class LLMOS_API Arena {
+ public:
+  // Chunks are `chunk_bytes` or as large as a request needs. The pool must outlive the arena.
+  explicit Arena(Pool& pool, size_t chunk_bytes = 64 * 1024) noexcept;
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  [[nodiscard]] void* allocate(size_t bytes,
+                               size_t alignment = alignof(std::max_align_t)) noexcept {
+    const uintptr_t at = (next_ + alignment - 1) & ~uintptr_t(alignment - 1);
+    if (at < next_ || at > end_ || bytes > end_ - at) return allocate_slow(bytes, alignment);
+    next_ = at + bytes;
+    return reinterpret_cast<void*>(at);
+  }
+  // Constructs a T in the arena; nullptr when there is no memory.
+  template <class T, class... Args>
+  T* make(Args&&... args) {
+    void* place = allocate(sizeof(T), alignof(T));
+    return place ? new (place) T(std::forward<Args>(args)...) : nullptr;
+  }
+
+  // A point to return to. Scopes nest: rewinding to a mark invalidates every later one.
+  struct Mark {
+    void* chunk{};
+    uintptr_t next{};
+    size_t used{};
+  };
+  Mark mark() const noexcept;
+  void rewind(
+      const Mark& mark) noexcept;  // frees everything allocated since; chunks are kept for reuse
+  void reset() noexcept;           // frees everything; chunks are kept
+  void release() noexcept;         // frees everything and returns the chunks to the pool
+
+  size_t used_bytes() const noexcept;  // handed out, padding included
+  size_t held_bytes() const noexcept;  // taken from the pool
+  void check_integrity() const;
+
+  // Rewinds when it goes out of scope.
+  class Scope {
+   public:
+    explicit Scope(Arena& arena) noexcept : arena_(arena), mark_(arena.mark()) {}
+    ~Scope() { arena_.rewind(mark_); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Arena& arena_;
+    Mark mark_;
+  };
+
+ private:
+  struct Chunk;
+  void* allocate_slow(size_t bytes, size_t alignment) noexcept;
+
+  Pool* pool_;
+  size_t chunk_bytes_;
+  uintptr_t next_ = 0, end_ = 0;  // the free rest of the current chunk
+  Chunk* first_ = nullptr;
+  Chunk* current_ = nullptr;  // chunks behind it are empty and reusable
+  size_t used_before_ = 0;    // in full chunks before the current one
+  size_t held_ = 0;
+};
+
+// An arena as an allocator for containers; deallocate does nothing.
+template <class T>
+class ArenaAllocator {
+ public:
+  using value_type = T;
+  explicit ArenaAllocator(Arena& arena) noexcept : arena_(&arena) {}
+  template <class U>
+  ArenaAllocator(const ArenaAllocator<U>& other) noexcept : arena_(other.arena()) {}
+  T* allocate(size_t count) {
+    if (count > SIZE_MAX / sizeof(T)) throw std::bad_array_new_length();
+    void* block = arena_->allocate(count * sizeof(T), alignof(T));
+    if (!block) throw std::bad_alloc();
+    return static_cast<T*>(block);
+  }
+  void deallocate(T*, size_t) noexcept {}
+  Arena* arena() const noexcept { return arena_; }
+  template <class U>
+  bool operator==(const ArenaAllocator<U>& other) const noexcept {
+    return arena_ == other.arena();
+  }
+
+ private:
+  Arena* arena_;
+};
+
+// ---- The fast paths.
+// -------------------------------------------------------------------------------------------
+
+inline void* Pool::allocate(size_t bytes) noexcept {
+  detail::CacheBins* const cache = detail::thread_pools.caches[slot_];
+  if (__builtin_expect(cache == nullptr, false)) return allocate_slow(this, bytes);
+  if (__builtin_expect(bytes - 1 >= detail::kClassBytesMax, false))
+    return allocate_slow(this, bytes);
+  const uint32_t size_class = detail::class_of(bytes);
+  detail::Bin& bin = cache->bins[size_class];
+  void** const top = __atomic_load_n(&bin.top, __ATOMIC_RELAXED) - 1;
+  __atomic_store_n(&bin.top, top, __ATOMIC_RELEASE);
+  void* const block = *top;
+  LLMOS_STORE_BEFORE_LOAD(bin.top, bin.floor);
+  if (__builtin_expect(top < __atomic_load_n(&bin.floor, __ATOMIC_RELAXED), false)) {
+    return allocate_closed(this, cache, size_class, bytes);
+  }
+  __atomic_store_n(&bin.pops, __atomic_load_n(&bin.pops, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+  return block;
+}
+
+inline void Pool::push(detail::CacheBins* cache, uint32_t size_class, void* block) noexcept {
+  detail::Bin& bin = cache->bins[size_class];
+  void** const top = __atomic_load_n(&bin.top, __ATOMIC_RELAXED);
+  *top = block;  // there is always one slot beyond the limit
+  __atomic_store_n(&bin.top, top + 1, __ATOMIC_RELEASE);
+  LLMOS_STORE_BEFORE_LOAD(bin.top, bin.limit);
+  if (__builtin_expect(top >= __atomic_load_n(&bin.limit, __ATOMIC_RELAXED), false)) {
+    deallocate_closed(this, cache, size_class);
+  }
+}
+
+inline void Pool::deallocate(void* block) noexcept {
+  detail::CacheBins* const cache = detail::thread_pools.caches[slot_];
+  const size_t page = page_of(block);
+  if (__builtin_expect(cache == nullptr || page >= page_count_, false)) {
+    return deallocate_slow(this, block);
+  }
+  push(cache, page_class_[page], block);
+}
+
+inline void Pool::deallocate(void* block, size_t bytes) noexcept {
+  detail::CacheBins* const cache = detail::thread_pools.caches[slot_];
+  if (__builtin_expect(cache == nullptr || block == nullptr || bytes - 1 >= detail::kClassBytesMax,
+                       false)) {
+    return deallocate_slow(this, block);
+  }
+  push(cache, detail::class_of(bytes), block);
+}
+
+#undef LLMOS_STORE_BEFORE_LOAD
+
+}  // namespace llmos
