@@ -127,9 +127,8 @@ class Handover {
   template <class Make>
   int64_t give(Make make) {
     const size_t at = given_.load(std::memory_order_relaxed);
-    const int64_t waited = wait([&] {
-      return at + kBatch - taken_.load(std::memory_order_acquire) <= kCapacity;
-    });
+    const int64_t waited =
+        wait([&] { return at + kBatch - taken_.load(std::memory_order_acquire) <= kCapacity; });
     for (size_t i = 0; i < kBatch; ++i) blocks_[(at + i) % kCapacity] = make();
     given_.store(at + kBatch, std::memory_order_release);
     return waited;

@@ -175,7 +175,8 @@ void Report::print() const {
       if (measured) things.push_back(thing);
     }
   }
-  std::printf("CPU ns per block allocated, first byte written, and freed; medians over the rounds\n");
+  std::printf(
+      "CPU ns per block allocated, first byte written, and freed; medians over the rounds\n");
   std::printf("%-26s", "cell");
   for (const std::string& thing : things) std::printf(" %11s", thing.c_str());
   std::printf("  %-9s ratio (shared) goal\n", "best peer");

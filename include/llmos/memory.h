@@ -20,6 +20,7 @@
 #include <memory>
 #include <memory_resource>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -49,6 +50,7 @@ class LLMOS_API Backing {
   // Takes the memory back, keeps the addresses. The content is lost.
   virtual void decommit(std::byte* address, size_t bytes) = 0;
   // Where the pool keeps its own records: itself, unless the CPU cannot read and write this memory.
+  // What it commits must read as zero.
   virtual Backing& metadata() { return *this; }
   // True when addresses cost nothing, so that a pool may reserve more of them than its cap.
   virtual bool sparse() const { return true; }
@@ -65,6 +67,8 @@ enum class HugePages : uint8_t {
 LLMOS_API std::unique_ptr<Backing> make_mmap_backing(HugePages huge_pages = HugePages::kAuto);
 LLMOS_API std::unique_ptr<Backing> make_heap_backing();
 
+enum class Checks : uint8_t { kAuto, kOn, kOff };
+
 struct PoolOptions {
   // Hard cap on every byte taken from the backing, records included. 0: the machine's (or cgroup's)
   // memory.
@@ -77,6 +81,8 @@ struct PoolOptions {
   bool checked{};
   // How long free memory rests before collect() and maintain() give it back.
   std::chrono::milliseconds idle_age{10'000};
+  // What maintain() keeps ready above the live bytes. Unset: as much as the demand model learns to.
+  std::optional<uint64_t> slack_bytes{};
   // Call maintain() once a second on a thread of the pool's own.
   bool background{};
   // Memory source; must outlive the pool. nullptr: mmap.
@@ -142,16 +148,18 @@ namespace detail {
 // = 11.1 % larger than its request.
 inline constexpr size_t kClassBytesMax = size_t{8} << 20;
 inline constexpr uint32_t kClassCount = 136;
-inline constexpr uint32_t kClassLarge = 136;  // marks pages of blocks that have a span of their own
-inline constexpr uint32_t kClassNone = 137;   // marks pages in no block
-inline constexpr uint32_t kBinCount = 138;
+// Class ids, as the page table holds them. Zero is what untouched page table reads as.
+inline constexpr uint32_t kClassNone = 0;   // the page is in no block
+inline constexpr uint32_t kClassLarge = 1;  // the page is in a block that has a span of its own
+inline constexpr uint32_t kClassFirst = 2;
+inline constexpr uint32_t kClassEnd = kClassFirst + kClassCount;
 
 // With t = bytes - 1 and e the position of its highest bit (at least 7), a class spans 2^(e-3)
 // bytes.
 inline uint32_t class_of(size_t bytes) {  // 1 <= bytes <= kClassBytesMax
   const size_t t = bytes - 1;
   const uint32_t e = 63u ^ uint32_t(__builtin_clzll(t | 128));
-  return uint32_t(t >> (e - 3)) + e * 8 - 56;
+  return uint32_t(t >> (e - 3)) + e * 8 - 56 + kClassFirst;
 }
 
 // One class's stack of free blocks in one thread. The owner pushes and pops with plain stores;
@@ -165,7 +173,7 @@ struct Bin {
 };
 
 struct alignas(64) CacheBins {
-  Bin bins[kBinCount];
+  Bin bins[kClassEnd];
 };
 
 // Pools 0 to kCachedPools - 1 of a process have thread caches; entry kCachedPools stays null, so

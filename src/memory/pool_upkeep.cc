@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// Giving memory back, and having it ready before it is asked for.
+#include <algorithm>
+
+#include "base/os_memory.h"
+#include "memory/pool_impl.h"
+
+namespace llmos {
+
+using memory::Central;
+using memory::kPageBytes;
+using memory::kSizeClasses;
+using memory::ThreadCache;
+
+namespace {
+
+constexpr uint32_t kAnyAge = UINT32_MAX;
+
+// Takes the page faults now instead of on the first use.
+void touch(std::byte* address, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 4096)
+    static_cast<volatile std::byte*>(address)[at] = std::byte{0};
+}
+
+}  // namespace
+
+void Pool::Impl::take_back_caches(uint32_t idle_since_ms) {
+  std::lock_guard lock(caches_mutex);
+  bool any = false;
+  for (ThreadCache* cache = caches; cache; cache = cache->next) {
+    cache->mutex().lock();
+    any |= cache->close(idle_since_ms);
+  }
+  if (any) os::process_barrier();
+  for (ThreadCache* cache = caches; cache; cache = cache->next) {
+    cache->take_back();
+    cache->mutex().unlock();
+  }
+}
+
+void Pool::Impl::reclaim() {
+  reclaims.fetch_add(1, std::memory_order_relaxed);
+  take_back_caches(kAnyAge);
+  const uint32_t now = now_ms();
+  for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
+    while (centrals[c].drain_step(kAnyAge, now)) {
+    }
+    centrals[c].release_empty(kAnyAge, now);
+  }
+}
+
+size_t Pool::Impl::collect(size_t bytes, std::chrono::milliseconds age) {
+  if (age.count() < 0) age = options.idle_age;
+  const uint32_t now = now_ms();
+  const uint32_t idle_since = age.count() == 0    ? kAnyAge
+                              : age.count() < now ? now - uint32_t(age.count())
+                                                  : 0;
+  take_back_caches(idle_since);
+  for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
+    while (centrals[c].drain_step(idle_since, now)) {
+    }
+    centrals[c].release_empty(idle_since, now);
+  }
+  size_t returned = 0;
+  while (const size_t step = heap.return_step(bytes - returned, idle_since)) returned += step;
+  return returned;
+}
+
+Status Pool::Impl::prewarm(size_t bytes, size_t count) {
+  if (bytes == 0) bytes = 1;
+  if (bytes > budget.max() / std::max<size_t>(count, 1)) {
+    return Status(Code::kExhausted,
+                  (Text() << options.name << ": " << count << " blocks of " << bytes_text(bytes)
+                          << " exceed the cap of " << bytes_text(budget.max()))
+                      .str());
+  }
+  size_t missing = 0;
+  if (bytes > detail::kClassBytesMax) {
+    const size_t wanted = (bytes + kPageBytes - 1) / kPageBytes * kPageBytes * count;
+    const size_t have = heap.free_bytes();
+    if (wanted > have)
+      missing = wanted - have - std::min(wanted - have, heap.commit_ahead(wanted - have, now_ms()));
+  } else {
+    Central& central = centrals[detail::class_of(bytes)];
+    central.prepare(count, touchable ? touch : nullptr);
+    const auto totals = central.totals();
+    const uint64_t ready = totals.free_in_spans + totals.in_depot;
+    missing = ready < count ? (count - ready) * bytes : 0;
+  }
+  if (missing == 0) return {};
+  return Status(Code::kExhausted,
+                (Text() << options.name << ": prewarm of " << count << " blocks of "
+                        << bytes_text(bytes) << " is short of " << bytes_text(missing))
+                    .str());
+}
+
+// What was sampled a moment ago may have changed since: the model aims at the next second, not at
+// the next access.
+void Pool::Impl::maintain() {
+  std::lock_guard upkeep(upkeep_mutex);
+  const uint32_t now = now_ms();
+  const auto idle_age = uint32_t(std::clamp<int64_t>(options.idle_age.count(), 0, UINT32_MAX / 2));
+  const uint32_t idle_since = now > idle_age ? now - idle_age : 0;
+  take_back_caches(idle_since);
+
+  uint64_t live_bytes = heap.totals().large_pages * kPageBytes;
+  for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
+    while (centrals[c].drain_step(idle_since, now)) {
+    }
+    const auto totals = centrals[c].totals();
+    if (totals.spans == 0 && !demand.knows(c)) continue;
+    uint64_t at_hand = 0;
+    {
+      std::lock_guard lock(caches_mutex);
+      at_hand = blocks_at_hand(c);
+    }
+    const uint64_t cached = totals.in_depot + at_hand;
+    const uint64_t live = totals.out > cached ? totals.out - cached : 0;
+    const double block = kSizeClasses[c].stride;
+    live_bytes += live * kSizeClasses[c].stride;
+    const auto wanted =
+        uint64_t(std::max(demand.observe_class(c, double(live) * block) / block, 0.0));
+    // Blocks at hand are ready already; the rest has to lie in spans or depot.
+    const uint64_t ready_wanted = wanted > live + at_hand ? wanted - live - at_hand : 0;
+    centrals[c].prepare(ready_wanted, touchable ? touch : nullptr);
+    centrals[c].trim_empty(now);
+  }
+
+  const auto reserve = uint64_t(std::max(demand.observe_pool(double(live_bytes)), 0.0));
+  const uint64_t target = std::max(reserve, live_bytes);
+  const auto pages = heap.totals();
+  const uint64_t held = (pages.used_pages + pages.free_pages) * kPageBytes;
+  if (held < target) {
+    heap.commit_ahead(target - held, now);
+  } else {
+    uint64_t surplus = std::min<uint64_t>(held - target, pages.free_pages * kPageBytes);
+    while (const size_t step = heap.return_step(surplus, kAnyAge)) surplus -= step;
+  }
+}
+
+void Pool::Impl::start_background() {
+  background = std::thread([this] {
+    std::unique_lock lock(background_mutex);
+    while (!background_wake.wait_for(lock, std::chrono::seconds(1),
+                                     [this] { return background_stop; })) {
+      lock.unlock();
+      maintain();
+      lock.lock();
+    }
+  });
+}
+
+void Pool::Impl::stop_background() {
+  if (!background.joinable()) return;
+  {
+    std::lock_guard lock(background_mutex);
+    background_stop = true;
+  }
+  background_wake.notify_one();
+  background.join();
+}
+
+}  // namespace llmos
