@@ -28,15 +28,21 @@ namespace {
 
 // ---- Patterns.
 
+// Blocks that each run allocates and frees before its clock starts, a multiple of all batches: the
+// memory is then there.
+constexpr size_t kWarmBlocks = 4096;
+
 template <class Heap>
 void run_pair(benchmark::State& state, Heap heap) {
   size_t bytes = size_t(state.range(0));
-  for (auto _ : state) {
+  const auto pair = [&] {
     forget(bytes);
     void* const block = heap.allocate(bytes);
     write_first_byte(block);
     heap.deallocate(block, bytes);
-  }
+  };
+  for (size_t i = 0; i < kWarmBlocks; ++i) pair();
+  for (auto _ : state) pair();
 }
 
 constexpr size_t kShuffledLive = 64;
@@ -61,7 +67,7 @@ void run_shuffled(benchmark::State& state, Heap heap) {
   const auto& orders = shuffled_orders();
   void* live[kShuffledLive];
   size_t turn = 0;
-  while (state.KeepRunningBatch(kShuffledLive)) {
+  const auto run_batch = [&] {
     for (void*& block : live) {
       forget(bytes);
       block = heap.allocate(bytes);
@@ -72,7 +78,9 @@ void run_shuffled(benchmark::State& state, Heap heap) {
       heap.deallocate(live[i], bytes);
     }
     turn = (turn + 1) % orders.size();
-  }
+  };
+  for (size_t i = 0; i < kWarmBlocks; i += kShuffledLive) run_batch();
+  while (state.KeepRunningBatch(kShuffledLive)) run_batch();
 }
 
 // Walks a workload. The first pass over it is not timed.
@@ -122,7 +130,6 @@ class Handover {
   static constexpr size_t kBatch = 32;             // blocks published at once
   static constexpr size_t kCapacity = 4 * kBatch;  // at 2 MiB a block, 256 MiB in flight
 
-  void clear() { given_ = taken_ = 0; }
   // Both answer the nanoseconds that they waited for the other side.
   template <class Make>
   int64_t give(Make make) {
@@ -163,26 +170,20 @@ class Handover {
 template <class Heap>
 void run_remote(benchmark::State& state, Heap heap) {
   static Handover handover;
+  const bool gives = state.thread_index() == 0;
   size_t bytes = size_t(state.range(0));
+  const auto move_batch = [&] {
+    forget(bytes);
+    if (!gives) return handover.take([&](void* block) { heap.deallocate(block, bytes); });
+    return handover.give([&] {
+      void* const block = heap.allocate(bytes);
+      write_first_byte(block);
+      return block;
+    });
+  };
+  for (size_t moved = 0; moved < kWarmBlocks; moved += Handover::kBatch) move_batch();
   int64_t waited = 0;
-  if (state.thread_index() == 0) {
-    handover.clear();  // the other thread is not yet past the barrier at the loop's start
-    while (state.KeepRunningBatch(Handover::kBatch / 2)) {
-      waited += handover.give([&] {
-        forget(bytes);
-        void* const block = heap.allocate(bytes);
-        write_first_byte(block);
-        return block;
-      });
-    }
-  } else {
-    while (state.KeepRunningBatch(Handover::kBatch / 2)) {
-      waited += handover.take([&](void* block) {
-        forget(bytes);
-        heap.deallocate(block, bytes);
-      });
-    }
-  }
+  while (state.KeepRunningBatch(Handover::kBatch / 2)) waited += move_batch();
   state.counters["wait_ns"] =
       benchmark::Counter(double(waited), benchmark::Counter::kAvgIterations);
 }
