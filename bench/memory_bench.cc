@@ -9,6 +9,7 @@
 // compares them.
 #include <benchmark/benchmark.h>
 #include <dlfcn.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -164,12 +165,37 @@ class Handover {
   alignas(64) std::array<void*, kCapacity> blocks_{};
 };
 
+// Keeps the calling thread on one of the processors it may use, the `index`-th, while it lives: two
+// threads that happen to share a processor hand blocks over without any traffic between caches.
+class Pinned {
+ public:
+  explicit Pinned(int index) {
+    if (sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int cpu = 0, seen = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &before_) && seen++ == index) CPU_SET(cpu, &one);
+    }
+    pinned_ = CPU_COUNT(&one) == 1 && sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  ~Pinned() {
+    if (pinned_) sched_setaffinity(0, sizeof before_, &before_);
+  }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+ private:
+  cpu_set_t before_{};
+  bool pinned_ = false;
+};
+
 // Thread 0 allocates, thread 1 frees. Two threads' iterations make two blocks, so the time of an
 // iteration is that of one block on both sides. The faster side's waiting is part of the CPU time;
 // the counter wait_ns says how much.
 template <class Heap>
 void run_remote(benchmark::State& state, Heap heap) {
   static Handover handover;
+  const Pinned pinned(state.thread_index());
   const bool gives = state.thread_index() == 0;
   size_t bytes = size_t(state.range(0));
   const auto move_batch = [&] {
@@ -289,6 +315,7 @@ bool add_all_rows() {
   add_pair("EmptyCall", EmptyCallHeap{});
   add_shuffled("EmptyCall", EmptyCallHeap{});
   add_mixed("EmptyCall", EmptyCallHeap{});
+  add_remote("EmptyCall", EmptyCallHeap{});
   return true;
 }
 

@@ -56,7 +56,8 @@ constexpr bool kCanTrace = false;
 
 struct Timer {
   double ns_per_tick;
-  uint64_t cost;  // ticks between two reads with nothing between
+  uint64_t cost;        // ticks between two reads with nothing between
+  uint64_t resolution;  // least step of the counter, in ticks
 };
 
 Timer calibrate() {
@@ -74,7 +75,13 @@ Timer calibrate() {
   }
   const auto middle = costs.begin() + ptrdiff_t(costs.size() / 2);
   std::nth_element(costs.begin(), middle, costs.end());
-  return {passed.count() / double(last - first), *middle};
+  uint64_t resolution = UINT64_MAX;
+  for (const uint64_t cost : costs) {
+    if (cost != *middle) {
+      resolution = std::min(resolution, cost > *middle ? cost - *middle : *middle - cost);
+    }
+  }
+  return {passed.count() / double(last - first), *middle, resolution};
 }
 
 template <class Heap>
@@ -192,8 +199,12 @@ void report(const char* name, const char* workload, const Workload& work, const 
 
 void run() {
   const Timer timer = calibrate();
-  std::printf("%zu single allocations in steady state, ns; timer cost of %.1f ns subtracted\n",
-              kSamples, double(timer.cost) * timer.ns_per_tick);
+  std::printf(
+      "%zu single allocations in steady state, ns; timer cost of %.1f ns subtracted, its "
+      "resolution "
+      "%.1f ns\n",
+      kSamples, double(timer.cost) * timer.ns_per_tick,
+      double(timer.resolution) * timer.ns_per_tick);
   std::printf("%-8s %-6s %8s %8s %8s %8s %10s %12s %11s\n", "heap", "work", "p50", "p99", "p99.9",
               "p99.99", "max", "system calls", "page faults");
   const Workload works[] = {make_churn(1), make_llm(1)};

@@ -43,8 +43,9 @@ void print_rounding(const std::vector<size_t>& sizes, size_t from, size_t to) {
       from, to, 100 * worst, worst_bytes, 100 * sum / weight, wasted_max);
 }
 
-void print_workload(const char* name, const Workload& work) {
-  const auto pool = Pool::create({.name = "waste"}).value();
+// `bytes_max` is the pool's cap; its page table is made for it, whatever of it is in use.
+void print_workload(const char* name, const Workload& work, uint64_t bytes_max) {
+  const auto pool = Pool::create({.bytes_max = bytes_max, .name = "waste"}).value();
   std::vector<void*> live(work.slots);
   std::vector<uint64_t> bytes(work.slots);
   const auto take = [&](const Step& step) {
@@ -64,12 +65,12 @@ void print_workload(const char* name, const Workload& work) {
   const auto share = [&](uint64_t part) {
     return 100 * double(part) / double(stats.resident_bytes);
   };
-  std::printf(
-      "%-6s resident %7.1f MiB: asked %5.1f %%, live %5.1f %%, cached %5.1f %%, free %5.1f %%, "
-      "span waste %4.2f %%, metadata %4.2f %%\n",
-      name, double(stats.resident_bytes) / (1 << 20), share(asked), share(stats.live_bytes),
-      share(stats.cached_bytes), share(stats.free_bytes), share(stats.span_waste_bytes),
-      share(stats.metadata_bytes));
+  std::printf("%-6s cap %4.1f GiB, resident %5.1f MiB: asked %4.1f %%, live %4.1f %%, ", name,
+              double(stats.bytes_max) / (1 << 30), double(stats.resident_bytes) / (1 << 20),
+              share(asked), share(stats.live_bytes));
+  std::printf("cached %4.1f %%, free %4.1f %%, span waste %4.2f %%, metadata %4.2f %%\n",
+              share(stats.cached_bytes), share(stats.free_bytes), share(stats.span_waste_bytes),
+              share(stats.metadata_bytes));
   std::printf("       internal fragmentation %.2f %% (exact, of live blocks)\n",
               100 * (1 - double(asked) / double(stats.live_bytes)));
   for (void* block : live) pool->deallocate(block);
@@ -85,8 +86,10 @@ void run() {
   print_rounding(sizes, 128, 64 << 10);
   print_rounding(sizes, 64 << 10, 8 << 20);
   std::printf("\nWhere the memory is after 8 passes over a workload (goal: metadata <= 1 %%)\n");
-  print_workload("Churn", make_churn(1));
-  print_workload("Llm", make_llm(1));
+  for (const uint64_t bytes_max : {uint64_t{1} << 30, uint64_t{0}}) {
+    print_workload("Churn", make_churn(1), bytes_max);
+    print_workload("Llm", make_llm(1), bytes_max);
+  }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #
 # Third-party packages (each one's reason: CONTRIBUTING.md) and the flags of our own targets.
 
+# Global, because a host that embeds LLMOS links the static library from a directory above this one.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(Threads REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(TBB REQUIRED)
@@ -13,8 +15,12 @@ find_package(tomlplusplus REQUIRED)
 add_library(llmos_build_flags INTERFACE)
 target_compile_options(llmos_build_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
+  # False positives of g++ 12 on std::string concatenation at -O3 (GCC bug 105651).
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<BOOL:${LLMOS_WERROR}>:-Werror>)
-target_compile_definitions(llmos_build_flags INTERFACE $<$<BOOL:${LLMOS_WERROR}>:LLMOS_WERROR>)
+# Debug information does not say in which tree it was compiled. So equal objects of two trees are equal files, and the
+# compiler cache knows it: tests/install builds the library again for nothing.
+target_compile_options(llmos_build_flags INTERFACE -fdebug-prefix-map=${CMAKE_BINARY_DIR}=.)
 
 # The assertion level is a property of the build, seen by all of our units alike.
 if(LLMOS_ASSERTIONS STREQUAL "AUTO")
@@ -42,10 +48,16 @@ set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 if(LLMOS_MPI)
-  find_package(MPI REQUIRED COMPONENTS CXX)
+  find_package(MPI QUIET COMPONENTS CXX)
+  if(NOT MPI_CXX_FOUND)
+    message(FATAL_ERROR "LLMOS_MPI=ON, but no MPI for C++ was found. Install one (libopenmpi-dev) or set MPI_HOME.")
+  endif()
 endif()
 
 # AUTO takes CUDA when a compiler is there; ON insists; OFF never looks.
+if(NOT LLMOS_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "LLMOS_CUDA=${LLMOS_CUDA}: expected AUTO, ON or OFF.")
+endif()
 set(LLMOS_HAS_CUDA OFF)
 if(NOT LLMOS_CUDA STREQUAL "OFF")
   include(CheckLanguage)
@@ -55,4 +67,7 @@ if(NOT LLMOS_CUDA STREQUAL "OFF")
   elseif(LLMOS_CUDA STREQUAL "ON")
     message(FATAL_ERROR "LLMOS_CUDA=ON, but no CUDA compiler was found. Put nvcc on PATH or set CUDACXX.")
   endif()
+endif()
+if(LLMOS_NCCL AND NOT LLMOS_HAS_CUDA)
+  message(FATAL_ERROR "LLMOS_NCCL=ON needs the CUDA backend, which is off (LLMOS_CUDA=${LLMOS_CUDA}).")
 endif()

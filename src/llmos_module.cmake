@@ -13,18 +13,23 @@
 # floors is written to ${CMAKE_BINARY_DIR}/floors.txt; tests/tidy re-checks every real #include against it.
 
 define_property(GLOBAL PROPERTY LLMOS_MODULES BRIEF_DOCS "Names of all modules, in order of declaration")
+define_property(GLOBAL PROPERTY LLMOS_LIBS BRIEF_DOCS "Third-party targets of all modules")
 
 function(llmos_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FLOOR;DIR" "DEPS;HEADERS;SOURCES;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FLOOR" "DEPS;HEADERS;SOURCES;LIBS")
+  get_property(modules GLOBAL PROPERTY LLMOS_MODULES)
   if(NOT DEFINED arg_FLOOR)
     message(FATAL_ERROR "llmos_module(${name}): FLOOR is missing")
   endif()
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "llmos_module(${name}): unknown arguments: ${arg_UNPARSED_ARGUMENTS}")
   endif()
+  if(name IN_LIST modules)
+    message(FATAL_ERROR "llmos_module(${name}): declared twice")
+  endif()
   foreach(dep IN LISTS arg_DEPS)
     get_property(dep_floor GLOBAL PROPERTY LLMOS_FLOOR_${dep})
-    if(dep_floor STREQUAL "")
+    if(NOT dep IN_LIST modules)
       message(FATAL_ERROR "llmos_module: ${name} (floor ${arg_FLOOR}) depends on ${dep}, which is not declared "
                           "before it. Lower floors come first.")
     elseif(dep_floor GREATER_EQUAL arg_FLOOR)
@@ -36,6 +41,7 @@ function(llmos_module name)
   set_property(GLOBAL PROPERTY LLMOS_DEPS_${name} "${arg_DEPS}")
   set_property(GLOBAL PROPERTY LLMOS_HEADERS_${name} "${arg_HEADERS}")
   set_property(GLOBAL APPEND PROPERTY LLMOS_MODULES ${name})
+  set_property(GLOBAL APPEND PROPERTY LLMOS_LIBS ${arg_LIBS})
 
   set(scope PUBLIC)
   if(arg_SOURCES)

@@ -76,9 +76,9 @@ struct PoolOptions {
   // Ignored when `backing` is given.
   HugePages huge_pages{};
   // Verify every deallocation (double free, foreign or interior pointer) and report the class at
-  // fault through the fatal handler. About 50 ns a call. Always on in builds with LLMOS_ASSERTIONS
-  // >= 1.
-  bool checked{};
+  // fault through the fatal handler. About 50 ns a call, as such a pool has no thread caches. kAuto:
+  // on when the library was built with LLMOS_ASSERTIONS >= 1.
+  Checks checks{};
   // How long free memory rests before collect() and maintain() give it back.
   std::chrono::milliseconds idle_age{10'000};
   // What maintain() keeps ready above the live bytes. Unset: as much as the demand model learns to.

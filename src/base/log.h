@@ -4,7 +4,8 @@
 //
 //   LLMOS_LOG(kInfo) << "pool " << name << ": returned " << bytes_text(n);
 //
-// A line below the installed level costs one relaxed load and evaluates nothing. spdlog stands
+// A line below the installed level costs one relaxed load and evaluates nothing. Line ends inside a
+// line reach the sink as spaces. spdlog stands
 // behind this header (formatting of time and level, console and file sinks); it is included by
 // log.cc only.
 #pragma once

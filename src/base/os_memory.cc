@@ -2,6 +2,7 @@
 #include "base/os_memory.h"
 
 #include <linux/membarrier.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,22 +12,13 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <limits>
 
 #include "base/check.h"
+#include "base/os_cgroup.h"
 
 namespace llmos::os {
 
 namespace {
-
-uint64_t read_number(const char* path, uint64_t otherwise) {
-  std::FILE* file = std::fopen(path, "re");
-  if (!file) return otherwise;
-  unsigned long long value = 0;
-  const bool read = std::fscanf(file, "%llu", &value) == 1;  // "max" leaves it unset
-  std::fclose(file);
-  return read ? value : otherwise;
-}
 
 long membarrier(int command) { return syscall(SYS_membarrier, command, 0, 0); }
 
@@ -40,10 +32,7 @@ size_t page_bytes() noexcept {
 uint64_t physical_memory_bytes() noexcept {
   static const uint64_t bytes = [] {
     const uint64_t machine = uint64_t(sysconf(_SC_PHYS_PAGES)) * page_bytes();
-    const uint64_t none = std::numeric_limits<uint64_t>::max();
-    const uint64_t v2 = read_number("/sys/fs/cgroup/memory.max", none);
-    const uint64_t v1 = read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", none);
-    return std::min({machine, v2, v1});
+    return std::min(machine, cgroup_memory_limit(""));
   }();
   return bytes;
 }
@@ -69,7 +58,9 @@ Result<std::byte*> reserve(size_t bytes, size_t alignment, HugePages huge) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   int protection = PROT_NONE;
   if (huge == HugePages::kExplicit) {
-    flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+    // The size is said: the default one of a machine may be another.
+    constexpr int kLogBytes = std::countr_zero(kHugePageBytes);
+    flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (kLogBytes << MAP_HUGE_SHIFT);
     protection = PROT_READ | PROT_WRITE;
   }
   void* mapped = mmap(nullptr, bytes + slack, protection, flags, -1, 0);
@@ -93,7 +84,6 @@ Result<std::byte*> reserve(size_t bytes, size_t alignment, HugePages huge) {
 void release(std::byte* address, size_t bytes) noexcept { munmap(address, bytes); }
 
 bool commit(std::byte* address, size_t bytes, HugePages huge) noexcept {
-  if (huge == HugePages::kExplicit) return true;
   if (mprotect(address, bytes, PROT_READ | PROT_WRITE) != 0) return false;
   if (huge == HugePages::kAdvise)
     madvise(address, bytes, MADV_HUGEPAGE);  // a hint: refusal is harmless
@@ -124,6 +114,7 @@ bool process_barrier_available() noexcept {
 }
 
 void process_barrier() noexcept {
+  LLMOS_CHECK(process_barrier_available()) << "membarrier is not available";  // and registers
   const long result = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
   LLMOS_CHECK(result == 0) << "membarrier failed: " << errno_text(errno);
 }

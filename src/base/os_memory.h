@@ -3,9 +3,8 @@
 // call it.
 //
 // Words     *reserve* takes addresses without memory; *commit* makes part of them usable, zeroed on
-// first touch;
-//           *decommit* gives the memory back and keeps the addresses. All sizes are multiples of
-//           page_bytes().
+//           first touch; *decommit* gives the memory back and keeps the addresses. All addresses
+//           and sizes are multiples of page_bytes(), with explicit huge pages of kHugePageBytes.
 // Failure   refused memory is a Status or false, never an exception. Bad arguments are CHECKed.
 // Threads   all functions are thread-safe; ranges must not overlap between concurrent calls.
 #pragma once
@@ -29,12 +28,16 @@ size_t page_bytes() noexcept;
 uint64_t physical_memory_bytes() noexcept;  // of the machine, or of the cgroup where that is less
 bool huge_pages_available() noexcept;       // transparent ones: "always" or "madvise"
 
-// `bytes` of addresses at a multiple of `alignment` (a power of two), without memory. With
-// kExplicit the range is backed at once by the hugetlb pool; commit is then a formality.
+// `bytes` of addresses at a multiple of `alignment` (a power of two), without memory: touching them
+// before commit() ends the process (SIGSEGV). With kExplicit the range is backed and usable at once
+// by the hugetlb pool.
 Result<std::byte*> reserve(size_t bytes, size_t alignment, HugePages huge = HugePages::kNone);
 void release(std::byte* address, size_t bytes) noexcept;
 
+// False when the system refuses; nothing has changed then. Committing what is committed keeps its
+// content.
 bool commit(std::byte* address, size_t bytes, HugePages huge = HugePages::kNone) noexcept;
+// Where the kernel cannot take the pages back (explicit ones before Linux 5.18) they keep content.
 void decommit(std::byte* address, size_t bytes) noexcept;
 
 // Bytes of this process in RAM now (VmRSS).
@@ -42,7 +45,8 @@ uint64_t resident_bytes() noexcept;
 
 // A fence in every running thread of this process (membarrier): after it returns, each of them has
 // passed a full memory barrier. Lets a rare writer order itself against readers that use plain
-// loads and stores. `available` is decided once; where it is false the caller must use real fences.
+// loads and stores. `available` is decided once; where it is false process_barrier() is a
+// programmer error and the caller must use real fences.
 bool process_barrier_available() noexcept;
 void process_barrier() noexcept;
 

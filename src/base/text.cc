@@ -30,12 +30,35 @@ std::string bytes_text(uint64_t bytes) {
   return (Text() << std::string_view(digits, size_t(end - digits)) << ' ' << kUnits[unit]).str();
 }
 
+size_t utf8_character_bytes(std::string_view text) noexcept {
+  const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : uint8_t{0}; };
+  const auto within = [](uint8_t value, uint8_t first, uint8_t last) {
+    return first <= value && value <= last;
+  };
+  const auto tail = [&](size_t i) { return within(byte(i), 0x80, 0xBF); };
+  const uint8_t lead = byte(0);
+  if (lead < 0x80) return text.empty() ? 0 : 1;
+  if (within(lead, 0xC2, 0xDF)) return tail(1) ? 2 : 0;
+  if (within(lead, 0xE0, 0xEF)) {
+    const uint8_t first = lead == 0xE0 ? 0xA0 : 0x80, last = lead == 0xED ? 0x9F : 0xBF;
+    return within(byte(1), first, last) && tail(2) ? 3 : 0;
+  }
+  if (within(lead, 0xF0, 0xF4)) {
+    const uint8_t first = lead == 0xF0 ? 0x90 : 0x80, last = lead == 0xF4 ? 0x8F : 0xBF;
+    return within(byte(1), first, last) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
 std::string errno_text(int error) {
-  const char* name = strerrorname_np(error);
+  Text text;
+  if (const char* name = strerrorname_np(error)) {
+    text << name;
+  } else {
+    text << "errno " << error;
+  }
   const char* description = strerrordesc_np(error);
-  return (Text() << (name ? name : "errno") << " (" << (description ? description : "unknown error")
-                 << ')')
-      .str();
+  return (text << " (" << (description ? description : "unknown error") << ')').str();
 }
 
 }  // namespace llmos

@@ -5,8 +5,11 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace llmos {
 
@@ -20,7 +23,9 @@ class Text {
     text_ += piece;
     return *this;
   }
-  Text& operator<<(const char* piece) { return *this << std::string_view(piece); }
+  Text& operator<<(const char* piece) {
+    return *this << std::string_view(piece ? piece : "(null)");
+  }
   Text& operator<<(std::same_as<bool> auto value) {
     return *this << std::string_view(value ? "true" : "false");
   }
@@ -42,6 +47,10 @@ class Text {
 
 // 1536 -> "1.5 KiB"; exact below 1 KiB, else one decimal.
 std::string bytes_text(uint64_t bytes);
+
+// Bytes of the well-formed UTF-8 character that `text` begins with (Unicode table 3-7: no overlong
+// forms, no surrogates, nothing above U+10FFFF); 0 where there is none.
+size_t utf8_character_bytes(std::string_view text) noexcept;
 
 // "ENOENT (No such file or directory)" for the errno value `error`.
 std::string errno_text(int error);

@@ -56,23 +56,23 @@ Magazine* Central::take_full() {
   return magazine;
 }
 
-void Central::put_full(Magazine* magazine, uint32_t now_ms) {
+void Central::put_full(Magazine* magazine) {
   {
     std::lock_guard lock(mutex_);
     if (full_count_ < depot_max_) {
       magazine->next = full_;
-      magazine->idle_since_ms = now_ms;
+      magazine->idle_since_ms = heap_->now_ms();
       full_ = magazine;
       ++full_count_;
       totals_.in_depot += magazine->count;
       return;
     }
   }
-  put(magazine->slots, magazine->count, now_ms);
+  put(magazine->slots, magazine->count);
   free_magazine(magazine);
 }
 
-bool Central::drain_step(uint32_t idle_since_ms, uint32_t now_ms) {
+bool Central::drain_step(uint32_t idle_since_ms) {
   Magazine* oldest = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -84,7 +84,7 @@ bool Central::drain_step(uint32_t idle_since_ms, uint32_t now_ms) {
     --full_count_;
     totals_.in_depot -= oldest->count;
   }
-  put(oldest->slots, oldest->count, now_ms);
+  put(oldest->slots, oldest->count);
   free_magazine(oldest);
   return true;
 }
@@ -111,12 +111,12 @@ void Central::list_remove(Span* span) {
   span->prev = span->next = 0;
 }
 
-Span* Central::grow() {
+Span* Central::grow(bool ahead) {
   auto* const free_bits = static_cast<uint64_t*>(records_->allocate(bitmap_bytes()));
   auto* const live_bits =
       checked_ ? static_cast<uint64_t*>(records_->allocate(bitmap_bytes())) : nullptr;
   Span* const span = free_bits && (live_bits || !checked_)
-                         ? heap_->allocate(geometry().span_pages, 1, size_class_)
+                         ? heap_->allocate(geometry().span_pages, 1, size_class_, ahead)
                          : nullptr;
   if (!span) {
     if (free_bits) records_->free(free_bits, bitmap_bytes());
@@ -166,7 +166,7 @@ uint32_t Central::take(void** blocks, uint32_t count, bool may_grow) {
   while (taken < count) {
     Span* span = listed_ != 0 ? &heap_->span_at(listed_) : nullptr;
     // A new span serves one request; what it has left over is enough.
-    if (!span && may_grow && taken == 0) span = grow();
+    if (!span && may_grow && taken == 0) span = grow(false);
     if (!span) break;
     taken += take_from(*span, blocks + taken, count - taken);
   }
@@ -190,7 +190,7 @@ uint32_t Central::block_index(const Span& span, const void* block) const {
   return index * geometry().stride == offset ? index : blocks;
 }
 
-void Central::put_one(void* block, uint32_t now_ms) {
+void Central::put_one(void* block) {
   Span* const span = heap_->span_of(block);
   LLMOS_CHECK(span && span->size_class == size_class_)
       << "deallocate(" << block << "): not a block of class " << geometry().block_bytes << " B";
@@ -208,26 +208,26 @@ void Central::put_one(void* block, uint32_t now_ms) {
   --totals_.out;
   ++totals_.free_in_spans;
   if (span->free_blocks < geometry().blocks_per_span) return;
-  span->idle_since_ms = now_ms;
-  if (++empty_spans_ > keep_empty_) release(span, now_ms);
+  span->idle_since_ms = heap_->now_ms();
+  if (++empty_spans_ > keep_empty_) release(span);
 }
 
-void Central::put(void* const* blocks, uint32_t count, uint32_t now_ms) {
+void Central::put(void* const* blocks, uint32_t count) {
   std::lock_guard lock(mutex_);
-  for (uint32_t i = 0; i < count; ++i) put_one(blocks[i], now_ms);
+  for (uint32_t i = 0; i < count; ++i) put_one(blocks[i]);
 }
 
-void Central::release(Span* span, uint32_t now_ms) {
+void Central::release(Span* span) {
   list_remove(span);
   --empty_spans_;
   --totals_.spans;
   totals_.free_in_spans -= span->free_blocks;
   records_->free(span->free_bits, bitmap_bytes());
   if (span->live_bits) records_->free(span->live_bits, bitmap_bytes());
-  heap_->free(span, now_ms);
+  heap_->free(span);
 }
 
-size_t Central::release_empty(uint32_t idle_since_ms, uint32_t now_ms) {
+size_t Central::release_empty(uint32_t idle_since_ms) {
   std::lock_guard lock(mutex_);
   size_t bytes = 0;
   for (uint32_t i = listed_; i != 0 && empty_spans_ > 0;) {
@@ -236,17 +236,17 @@ size_t Central::release_empty(uint32_t idle_since_ms, uint32_t now_ms) {
     if (span.free_blocks < geometry().blocks_per_span || span.idle_since_ms > idle_since_ms)
       continue;
     bytes += size_t{span.page_count} * kPageBytes;
-    release(&span, now_ms);
+    release(&span);
   }
   return bytes;
 }
 
-void Central::trim_empty(uint32_t now_ms) {
+void Central::trim_empty() {
   std::lock_guard lock(mutex_);
   for (uint32_t i = listed_; i != 0 && empty_spans_ > keep_empty_;) {
     Span& span = heap_->span_at(i);
     i = span.next;
-    if (span.free_blocks == geometry().blocks_per_span) release(&span, now_ms);
+    if (span.free_blocks == geometry().blocks_per_span) release(&span);
   }
 }
 
@@ -255,7 +255,7 @@ size_t Central::prepare(uint64_t count, void (*touch)(std::byte* address, size_t
   keep_empty_ = uint32_t(std::max<uint64_t>(1, count / geometry().blocks_per_span));
   size_t bytes = 0;
   while (totals_.free_in_spans + totals_.in_depot < count) {
-    Span* const span = grow();
+    Span* const span = grow(true);
     if (!span) break;
     const size_t span_bytes = size_t{span->page_count} * kPageBytes;
     if (touch) touch(heap_->address_of(*span), span_bytes);

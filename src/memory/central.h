@@ -48,7 +48,7 @@ class Central {
   Magazine* take_full();
   // Takes over a magazine with blocks; beyond the depot's bound its blocks go back to their spans,
   // and the magazine is freed.
-  void put_full(Magazine* magazine, uint32_t now_ms);
+  void put_full(Magazine* magazine);
   Magazine* new_magazine();
   void free_magazine(Magazine* magazine);
 
@@ -56,16 +56,16 @@ class Central {
   // Moves up to `count` blocks out of spans into `blocks`; makes a new span when there is none and
   // `may_grow`.
   uint32_t take(void** blocks, uint32_t count, bool may_grow);
-  void put(void* const* blocks, uint32_t count, uint32_t now_ms);
+  void put(void* const* blocks, uint32_t count);
 
   // ---- Giving back ----
   // One magazine of the depot, if it rested since `idle_since_ms`: its blocks go to their spans.
   // False: none left.
-  bool drain_step(uint32_t idle_since_ms, uint32_t now_ms);
+  bool drain_step(uint32_t idle_since_ms);
   // Returns empty spans that rested since `idle_since_ms` to the heap; the number of bytes.
-  size_t release_empty(uint32_t idle_since_ms, uint32_t now_ms);
+  size_t release_empty(uint32_t idle_since_ms);
   // Returns empty spans beyond those that prepare() keeps to the heap.
-  void trim_empty(uint32_t now_ms);
+  void trim_empty();
   // Makes spans until `count` blocks lie free in spans and depot, and keeps that many spans from
   // now on even while they are empty; the number of bytes added. count 0 ends the keeping.
   size_t prepare(uint64_t count, void (*touch)(std::byte* address, size_t bytes));
@@ -83,13 +83,13 @@ class Central {
   void check_integrity() const;
 
  private:
-  Span* grow();
+  Span* grow(bool ahead);
   void list_push(Span* span);
   void list_remove(Span* span);
   uint32_t block_index(const Span& span, const void* block) const;
   uint32_t take_from(Span& span, void** blocks, uint32_t count);
-  void put_one(void* block, uint32_t now_ms);
-  void release(Span* span, uint32_t now_ms);
+  void put_one(void* block);
+  void release(Span* span);
   size_t bitmap_bytes() const;
   const SizeClass& geometry() const { return kSizeClasses[size_class_]; }
 

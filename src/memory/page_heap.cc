@@ -34,8 +34,9 @@ bool fits(const Span& span, uint32_t page_count, uint32_t align_pages) {
 
 }  // namespace
 
-PageHeap::PageHeap(Backing& backing, Budget& budget, uint64_t bytes_max)
-    : backing_(backing),
+PageHeap::PageHeap(Backing& backing, Budget& budget, uint64_t bytes_max, Clock clock)
+    : clock_(clock),
+      backing_(backing),
       budget_(budget),
       page_count_(range_pages(bytes_max, backing.sparse())),
       classes_(backing.metadata(), budget, page_count_),
@@ -153,9 +154,9 @@ uint32_t PageHeap::neighbour_after(const Span& span) const {
 }
 
 // Joins an unlisted span with its neighbours of the same state, and lists the result.
-uint32_t PageHeap::join_neighbours(uint32_t index) {
+uint32_t PageHeap::join_neighbours(uint32_t index, bool only_after) {
   Span& span = span_at(index);
-  for (const uint32_t other : {neighbour_before(span), neighbour_after(span)}) {
+  for (const uint32_t other : {only_after ? 0 : neighbour_before(span), neighbour_after(span)}) {
     if (other == 0 || span_at(other).state != span.state) continue;
     const Span& absorbed = span_at(other);
     list_remove(other);
@@ -180,7 +181,7 @@ bool PageHeap::split_tail(uint32_t index, uint32_t keep_pages) {
   map_ends(index);
   const uint32_t rest =
       new_span(span.first_page + keep_pages, rest_pages, span.state, span.idle_since_ms);
-  join_neighbours(rest);
+  join_neighbours(rest, true);  // the piece before it is in the same state, but taken
   return true;
 }
 
@@ -231,7 +232,7 @@ uint32_t PageHeap::commit_span(uint32_t index, uint32_t page_count, bool ahead) 
     }
     split_tail(index, pages);
     span_at(index).state = Span::State::kFree;
-    span_at(index).idle_since_ms = now_ms_;
+    span_at(index).idle_since_ms = clock_();
     ++totals_.commits;
     if (!ahead) ++totals_.slow_commits;
     totals_.commit_bytes += bytes;
@@ -268,7 +269,7 @@ bool PageHeap::return_deficit(size_t bytes) {
 }
 
 // An unlisted free span of at least `page_count` aligned pages, or 0.
-uint32_t PageHeap::find(uint32_t page_count, uint32_t align_pages) {
+uint32_t PageHeap::find(uint32_t page_count, uint32_t align_pages, bool ahead) {
   if (const uint32_t index = list_search(free_, page_count, align_pages, kScanMax)) {
     return take(index, page_count, align_pages);
   }
@@ -283,18 +284,19 @@ uint32_t PageHeap::find(uint32_t page_count, uint32_t align_pages) {
       index = list_search(returned_, page_count, align_pages, scan_max);
     }
     if (index == 0) continue;
-    index = commit_span(take(index, page_count, align_pages), page_count, false);
+    index = commit_span(take(index, page_count, align_pages), page_count, ahead);
     if (index != 0) return index;
   }
   return 0;
 }
 
-Span* PageHeap::allocate(uint32_t page_count, uint32_t align_pages, uint32_t size_class) {
+Span* PageHeap::allocate(uint32_t page_count, uint32_t align_pages, uint32_t size_class,
+                         bool ahead) {
   std::lock_guard lock(mutex_);
   if (page_count == 0 || page_count > page_count_) return nullptr;
   // The most records one allocation can need: frontier, head, committed tail, returned tail.
   if (!span_records_.reach((size_t{span_count_} + 4) * sizeof(Span))) return nullptr;
-  const uint32_t index = find(page_count, align_pages);
+  const uint32_t index = find(page_count, align_pages, ahead);
   if (index == 0) return nullptr;
   split_tail(index, page_count);
   Span& span = span_at(index);
@@ -310,10 +312,9 @@ Span* PageHeap::allocate(uint32_t page_count, uint32_t align_pages, uint32_t siz
   return &span;
 }
 
-void PageHeap::free(Span* span, uint32_t now_ms) {
+void PageHeap::free(Span* span) {
   std::lock_guard lock(mutex_);
   LLMOS_CHECK(span->state == Span::State::kUsed);
-  now_ms_ = std::max(now_ms_, now_ms);
   std::memset(classes() + span->first_page, detail::kClassNone, span->page_count);
   totals_.used_pages -= span->page_count;
   if (span->size_class == detail::kClassLarge) {
@@ -322,13 +323,12 @@ void PageHeap::free(Span* span, uint32_t now_ms) {
   }
   span->state = Span::State::kFree;
   span->size_class = detail::kClassNone;
-  span->idle_since_ms = now_ms;
+  span->idle_since_ms = clock_();
   join_neighbours(index_of(span));
 }
 
-size_t PageHeap::commit_ahead(size_t bytes, uint32_t now_ms) {
+size_t PageHeap::commit_ahead(size_t bytes) {
   std::lock_guard lock(mutex_);
-  now_ms_ = std::max(now_ms_, now_ms);
   size_t done = 0;
   while (done < bytes) {
     if (!span_records_.reach((size_t{span_count_} + 4) * sizeof(Span))) break;

@@ -30,6 +30,14 @@
 
 namespace llmos::memory {
 
+// Milliseconds since the pool was made, from 1 on; 0 is before everything. Wraps after 49 days,
+// when idle memory looks young once.
+struct Clock {
+  uint32_t (*now_ms)(const void* context);
+  const void* context;
+  uint32_t operator()() const { return now_ms(context); }
+};
+
 struct Span {
   enum class State : uint8_t { kUnused, kUsed, kFree, kReturned };
 
@@ -51,7 +59,7 @@ class PageHeap {
  public:
   // `spans` address enough pages for the cap; more where addresses are free, so that a fragmented
   // range still has a long enough run somewhere.
-  PageHeap(Backing& backing, Budget& budget, uint64_t bytes_max);
+  PageHeap(Backing& backing, Budget& budget, uint64_t bytes_max, Clock clock);
   ~PageHeap();
   PageHeap(const PageHeap&) = delete;
   PageHeap& operator=(const PageHeap&) = delete;
@@ -59,13 +67,15 @@ class PageHeap {
   bool valid() const { return base_ != nullptr; }
 
   // A used span of `page_count` pages, its first page at a multiple of `align_pages` (a power of
-  // two up to kHugePages). Every page's class is set.
-  Span* allocate(uint32_t page_count, uint32_t align_pages, uint32_t size_class);
-  void free(Span* span, uint32_t now_ms);
+  // two up to kHugePages). Every page's class is set. `ahead`: nobody waits for it (statistics
+  // only).
+  Span* allocate(uint32_t page_count, uint32_t align_pages, uint32_t size_class, bool ahead);
+  uint32_t now_ms() const { return clock_(); }
+  void free(Span* span);
 
   // Commits up to `bytes` ahead of need, so that later allocations find free pages. Returns the
   // bytes committed.
-  size_t commit_ahead(size_t bytes, uint32_t now_ms);
+  size_t commit_ahead(size_t bytes);
   // Returns up to `bytes` of free pages that have been free since `idle_since_ms` or longer. One
   // step handles one span and holds the lock for one decommit. Returns the bytes given back in this
   // step; 0: nothing left to do.
@@ -118,16 +128,17 @@ class PageHeap {
                        uint32_t scan_max) const;
   uint32_t neighbour_before(const Span& span) const;
   uint32_t neighbour_after(const Span& span) const;
-  uint32_t join_neighbours(uint32_t index);
+  uint32_t join_neighbours(uint32_t index, bool only_after = false);
   bool split_tail(uint32_t index, uint32_t keep_pages);
   uint32_t take(uint32_t index, uint32_t page_count, uint32_t align_pages);
   bool extend_frontier(uint32_t page_count);
   uint32_t commit_span(uint32_t index, uint32_t page_count, bool ahead);
   size_t return_span(uint32_t index);
-  uint32_t find(uint32_t page_count, uint32_t align_pages);
+  uint32_t find(uint32_t page_count, uint32_t align_pages, bool ahead);
   bool return_deficit(size_t bytes);
   size_t return_all_locked();
 
+  const Clock clock_;
   Backing& backing_;
   Budget& budget_;
   std::byte* base_ = nullptr;
@@ -135,7 +146,6 @@ class PageHeap {
   uint32_t frontier_ = 0;      // first page that no span has covered
   uint32_t span_count_ = 1;    // records made; index 0 is "none"
   uint32_t unused_spans_ = 0;  // recycled records, linked by next
-  uint32_t now_ms_ = 0;        // latest time that a caller told
 
   mutable std::mutex mutex_;
   GrowingRange classes_;     // uint8_t per page, committed in full: 1/16384 of the range

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/os_memory.h"
+#include "base/text.h"
 #include "memory/pool_impl.h"
 
 namespace llmos {

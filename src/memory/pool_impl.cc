@@ -41,7 +41,7 @@ Pool::Impl::Impl(PoolOptions given, std::unique_ptr<Backing> owned, Backing& fro
       started(options.now ? options.now() : steady_now()),
       budget(bytes_max),
       records(from.metadata(), budget, records_bytes_max(bytes_max)),
-      heap(from, budget, bytes_max),
+      heap(from, budget, bytes_max, clock()),
       slot(checked || !records.valid() || !heap.valid() ? detail::kCachedPools
                                                         : memory::registry::claim_slot(this)),
       demand(options.slack_bytes) {
@@ -64,15 +64,11 @@ Pool::Impl::~Impl() {
 
 uint32_t Pool::Impl::now_ms() const {
   const auto now = options.now ? options.now() : steady_now();
-  // From 1 on, so that 0 is before everything; wraps after 49 days, when idle memory merely looks
-  // young once.
   return uint32_t(std::chrono::duration_cast<std::chrono::milliseconds>(now - started).count()) + 1;
 }
 
-memory::CacheHost Pool::Impl::host() const {
-  return {.centrals = const_cast<memory::Central*>(centrals.data()),
-          .now_ms = [](const void* impl) { return static_cast<const Impl*>(impl)->now_ms(); },
-          .clock = this};
+memory::Clock Pool::Impl::clock() const {
+  return {[](const void* impl) { return static_cast<const Impl*>(impl)->now_ms(); }, this};
 }
 
 // ---- Caches of threads ----
@@ -82,7 +78,7 @@ ThreadCache* Pool::Impl::this_threads_cache() {
     Impl& impl = *static_cast<Impl*>(context);
     void* const place = impl.records.allocate(sizeof(ThreadCache));
     if (!place) return nullptr;
-    auto* const cache = new (place) ThreadCache(impl.host());
+    auto* const cache = new (place) ThreadCache({impl.centrals.data(), impl.clock()});
     std::lock_guard lock(impl.caches_mutex);
     cache->next = impl.caches;
     impl.caches = cache;
@@ -130,7 +126,7 @@ void* Pool::Impl::allocate_large(size_t bytes, size_t alignment) {
   const auto pages = uint32_t((bytes + kPageBytes - 1) / kPageBytes);
   const auto align_pages = uint32_t(std::max<size_t>(alignment / kPageBytes, 1));
   for (int attempt = 0; attempt < 2; ++attempt) {
-    if (Span* const span = heap.allocate(pages, align_pages, detail::kClassLarge)) {
+    if (Span* const span = heap.allocate(pages, align_pages, detail::kClassLarge, false)) {
       return heap.address_of(*span);
     }
     if (attempt == 0) reclaim();
@@ -142,10 +138,10 @@ void Pool::Impl::deallocate(void* block) {
   Span* const span = heap.span_of(block);
   if (!span) fault("deallocate", block, "is no live block of this pool (foreign, or freed before)");
   if (span->size_class != detail::kClassLarge) {
-    return centrals[span->size_class].put(&block, 1, now_ms());
+    return centrals[span->size_class].put(&block, 1);
   }
   if (block != heap.address_of(*span)) fault("deallocate", block, "points inside a large block");
-  heap.free(span, now_ms());
+  heap.free(span);
 }
 
 void Pool::Impl::fault(const char* call, const void* block, const char* what) const {

@@ -46,6 +46,8 @@ struct Pool::Impl final : memory::CacheOwner {
   void take_back_caches(uint32_t idle_since_ms);
   size_t collect(size_t bytes, std::chrono::milliseconds age);
   Status prewarm(size_t bytes, size_t count);
+  size_t prepare_blocks(size_t bytes, size_t count);  // the number that is ready then
+  size_t prepare_large(size_t bytes, size_t count);
   void maintain();
   void start_background();
   void stop_background();
@@ -56,7 +58,7 @@ struct Pool::Impl final : memory::CacheOwner {
   void check_integrity();
 
   uint32_t now_ms() const;
-  memory::CacheHost host() const;
+  memory::Clock clock() const;
 
   const PoolOptions options;
   const std::unique_ptr<Backing> owned_backing;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/os_memory.h"
+#include "base/text.h"
 #include "memory/pool_impl.h"
 
 namespace llmos {
@@ -41,11 +42,10 @@ void Pool::Impl::take_back_caches(uint32_t idle_since_ms) {
 void Pool::Impl::reclaim() {
   reclaims.fetch_add(1, std::memory_order_relaxed);
   take_back_caches(kAnyAge);
-  const uint32_t now = now_ms();
   for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
-    while (centrals[c].drain_step(kAnyAge, now)) {
+    while (centrals[c].drain_step(kAnyAge)) {
     }
-    centrals[c].release_empty(kAnyAge, now);
+    centrals[c].release_empty(kAnyAge);
   }
 }
 
@@ -57,13 +57,34 @@ size_t Pool::Impl::collect(size_t bytes, std::chrono::milliseconds age) {
                                                   : 0;
   take_back_caches(idle_since);
   for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
-    while (centrals[c].drain_step(idle_since, now)) {
+    while (centrals[c].drain_step(idle_since)) {
     }
-    centrals[c].release_empty(idle_since, now);
+    centrals[c].release_empty(idle_since);
   }
   size_t returned = 0;
   while (const size_t step = heap.return_step(bytes - returned, idle_since)) returned += step;
   return returned;
+}
+
+size_t Pool::Impl::prepare_blocks(size_t bytes, size_t count) {
+  Central& central = centrals[detail::class_of(bytes)];
+  central.prepare(count, touchable ? touch : nullptr);
+  const auto totals = central.totals();
+  return totals.free_in_spans + totals.in_depot;
+}
+
+// Takes the spans and puts them back, so that the pages lie together as the blocks will need them.
+size_t Pool::Impl::prepare_large(size_t bytes, size_t count) {
+  const auto pages = uint32_t((bytes + kPageBytes - 1) / kPageBytes);
+  std::vector<memory::Span*> spans;
+  while (spans.size() < count) {
+    memory::Span* const span = heap.allocate(pages, 1, detail::kClassLarge, true);
+    if (!span) break;
+    if (touchable) touch(heap.address_of(*span), size_t{pages} * kPageBytes);
+    spans.push_back(span);
+  }
+  for (memory::Span* span : spans) heap.free(span);
+  return spans.size();
 }
 
 Status Pool::Impl::prewarm(size_t bytes, size_t count) {
@@ -74,23 +95,12 @@ Status Pool::Impl::prewarm(size_t bytes, size_t count) {
                           << " exceed the cap of " << bytes_text(budget.max()))
                       .str());
   }
-  size_t missing = 0;
-  if (bytes > detail::kClassBytesMax) {
-    const size_t wanted = (bytes + kPageBytes - 1) / kPageBytes * kPageBytes * count;
-    const size_t have = heap.free_bytes();
-    if (wanted > have)
-      missing = wanted - have - std::min(wanted - have, heap.commit_ahead(wanted - have, now_ms()));
-  } else {
-    Central& central = centrals[detail::class_of(bytes)];
-    central.prepare(count, touchable ? touch : nullptr);
-    const auto totals = central.totals();
-    const uint64_t ready = totals.free_in_spans + totals.in_depot;
-    missing = ready < count ? (count - ready) * bytes : 0;
-  }
-  if (missing == 0) return {};
+  const size_t ready =
+      bytes > detail::kClassBytesMax ? prepare_large(bytes, count) : prepare_blocks(bytes, count);
+  if (ready >= count) return {};
   return Status(Code::kExhausted,
                 (Text() << options.name << ": prewarm of " << count << " blocks of "
-                        << bytes_text(bytes) << " is short of " << bytes_text(missing))
+                        << bytes_text(bytes) << " stopped at " << ready << ": the cap is reached")
                     .str());
 }
 
@@ -105,7 +115,7 @@ void Pool::Impl::maintain() {
 
   uint64_t live_bytes = heap.totals().large_pages * kPageBytes;
   for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
-    while (centrals[c].drain_step(idle_since, now)) {
+    while (centrals[c].drain_step(idle_since)) {
     }
     const auto totals = centrals[c].totals();
     if (totals.spans == 0 && !demand.knows(c)) continue;
@@ -123,7 +133,7 @@ void Pool::Impl::maintain() {
     // Blocks at hand are ready already; the rest has to lie in spans or depot.
     const uint64_t ready_wanted = wanted > live + at_hand ? wanted - live - at_hand : 0;
     centrals[c].prepare(ready_wanted, touchable ? touch : nullptr);
-    centrals[c].trim_empty(now);
+    centrals[c].trim_empty();
   }
 
   const auto reserve = uint64_t(std::max(demand.observe_pool(double(live_bytes)), 0.0));
@@ -131,7 +141,7 @@ void Pool::Impl::maintain() {
   const auto pages = heap.totals();
   const uint64_t held = (pages.used_pages + pages.free_pages) * kPageBytes;
   if (held < target) {
-    heap.commit_ahead(target - held, now);
+    heap.commit_ahead(target - held);
   } else {
     uint64_t surplus = std::min<uint64_t>(held - target, pages.free_pages * kPageBytes);
     while (const size_t step = heap.return_step(surplus, kAnyAge)) surplus -= step;

@@ -31,7 +31,7 @@ ThreadCache::ThreadCache(const CacheHost& host) : host_(host) {
   for (Bin& bin : bins) bin = {&scratch_[1], kClosedFloor, nullptr, 0};
   for (uint32_t c = kClassFirst; c < kClassEnd; ++c) {
     sides_[c].rounds = uint8_t(host_.centrals[c].rounds_start());
-    sides_[c].active_ms = host_.time();
+    sides_[c].active_ms = host_.clock();
   }
 }
 
@@ -43,8 +43,9 @@ bool ThreadCache::close(uint32_t idle_since_ms) {
     Side& side = sides_[c];
     if (side.closed || !side.loaded) continue;
     const uint64_t pops_now = pops(c);
-    if (pops_now != side.pops_seen) side.active_ms = host_.time();
+    if (pops_now != side.pops_seen || side.used) side.active_ms = host_.clock();
     side.pops_seen = pops_now;
+    side.used = false;
     if (side.active_ms > idle_since_ms || blocks(c) == 0) continue;
     store(bins[c].floor, kClosedFloor);
     store(bins[c].limit, static_cast<void**>(nullptr));
@@ -62,10 +63,10 @@ void ThreadCache::take_back() {
     side.top_seen = __atomic_load_n(&bins[c].top, __ATOMIC_ACQUIRE);
     void** const slots = side.loaded->slots;
     if (side.top_seen > slots) {
-      host_.centrals[c].put(slots, uint32_t(side.top_seen - slots), host_.time());
+      host_.centrals[c].put(slots, uint32_t(side.top_seen - slots));
     }
     if (side.previous && side.previous->count > 0) {
-      host_.centrals[c].put(side.previous->slots, side.previous->count, host_.time());
+      host_.centrals[c].put(side.previous->slots, side.previous->count);
       side.previous->count = 0;
     }
     set_rounds(c, host_.centrals[c].rounds_start());  // a bin that idled starts small again
@@ -122,6 +123,7 @@ void* ThreadCache::pop_open(uint32_t c) {
 // Puts blocks into an empty bin: from the previous magazine, a full one of the depot, or the spans.
 bool ThreadCache::refill(uint32_t c) {
   Side& side = sides_[c];
+  side.used = true;
   Central& central = host_.centrals[c];
   if (!side.loaded && !load(c, central.new_magazine())) return false;
   if (side.previous && side.previous->count > 0) {
@@ -192,6 +194,7 @@ void* ThreadCache::pop_again(uint32_t c) {
 // stays as it is.
 void ThreadCache::make_room(uint32_t c) {
   Side& side = sides_[c];
+  side.used = true;
   Central& central = host_.centrals[c];
   if (!side.loaded) {
     load(c, central.new_magazine());
@@ -203,7 +206,7 @@ void ThreadCache::make_room(uint32_t c) {
   Magazine* empty = side.previous;
   side.previous = nullptr;
   if (empty && empty->count > 0) {
-    central.put_full(empty, host_.time());
+    central.put_full(empty);
     empty = nullptr;
   }
   if (!empty) empty = central.new_magazine();
@@ -213,7 +216,7 @@ void ThreadCache::make_room(uint32_t c) {
     side.previous = full;
     load(c, empty);
   } else {  // no memory for another magazine: empty this one
-    central.put(full->slots, full->count, host_.time());
+    central.put(full->slots, full->count);
     full->count = 0;
     load(c, full);
   }
@@ -222,7 +225,7 @@ void ThreadCache::make_room(uint32_t c) {
 void ThreadCache::push_locked(uint32_t c, void* block) {
   const Side& side = sides_[c];
   if (!side.loaded || peek(bins[c].top) >= peek(bins[c].limit)) make_room(c);
-  if (!side.loaded) return host_.centrals[c].put(&block, 1, host_.time());
+  if (!side.loaded) return host_.centrals[c].put(&block, 1);
   void** const top = peek(bins[c].top);
   *top = block;
   __atomic_store_n(&bins[c].top, top + 1, __ATOMIC_RELEASE);

@@ -37,9 +37,7 @@ namespace llmos::memory {
 // What a pool offers its caches.
 struct CacheHost {
   Central* centrals;  // indexed by class id
-  uint32_t (*now_ms)(const void*);
-  const void* clock;
-  uint32_t time() const { return now_ms(clock); }
+  Clock clock;
 };
 
 class ThreadCache : public detail::CacheBins {
@@ -79,6 +77,7 @@ class ThreadCache : public detail::CacheBins {
     uint64_t pops_seen;  // at the closer's last look
     uint32_t active_ms;  // when that look found new pops
     uint8_t rounds;      // how many blocks a magazine of this bin takes now
+    bool used;      // by a slow path since the closer's last look
     bool closed;
     bool closing;  // between close() and take_back()
   };

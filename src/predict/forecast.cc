@@ -235,28 +235,27 @@ double HoltWinters::additive_variance(int horizon) const {
   return variance_.value() * growth;
 }
 
-// ETS(M,Ad,M), Hyndman et al. 2008, 6.3: with mu_j the mean without season and
-// theta_h = mu_h^2 + sigma^2 sum of c_j^2 theta_(h-j), the variance is
-// s^2 (theta_h (1 + sigma^2) (1 + gamma^2 sigma^2)^k - mu_h^2), k whole seasons ahead (exact up to
-// one season). The sum is taken with theta ~ mu^2 + its own running sum at the latest step, which
-// is O(horizon) and differs by terms of order sigma^4.
+// ETS(M,Ad,M), Hyndman et al. 2008, 6.3: with mu_h the mean without season and
+// theta_h = mu_h^2 + sigma^2 sum of c_j^2 theta_(h-j), the variance within a season is
+// s^2 (theta_h (1 + sigma^2) - mu_h^2). theta is carried along in one pass, exact but for terms of
+// order sigma^4. An error a whole season back also moved the season's term: c_j grows by gamma
+// there, as in the additive model (the textbook's factor (1 + gamma^2 sigma^2) leaves out that both
+// moves come from one error).
 double HoltWinters::multiplicative_variance(int horizon) const {
   const double a = options_.level_rate, b = a * options_.trend_rate;
-  const double sigma2 = variance_.value(), gamma = options_.season_rate;
+  const double sigma2 = variance_.value();
   const int steps = horizon + missing_;
   const double mean = level_ + trend_sum(options_.damping, horizon) * trend_;
   double damped = 1, sum = 0, spread = 0;
   for (int j = 1; j < steps; ++j) {
     sum += damped *= options_.damping;
-    const int left = std::max(1, steps - j - missing_);
-    const double mu = level_ + trend_sum(options_.damping, left) * trend_;
-    spread += (a + b * sum) * (a + b * sum) * (mu * mu + sigma2 * spread);
+    const double c = a + b * sum + (j % options_.period == 0 ? options_.season_rate : 0);
+    const double mu = level_ + trend_sum(options_.damping, std::max(1, horizon - j)) * trend_;
+    spread += c * c * (mu * mu + sigma2 * spread);
   }
   const double theta = mean * mean + sigma2 * spread;
-  const int seasons = (steps - 1) / options_.period;
-  const double grown = theta * (1 + sigma2) * std::pow(1 + gamma * gamma * sigma2, seasons);
   const double term = season(horizon);
-  return std::max(0.0, term * term * (grown - mean * mean));
+  return std::max(0.0, term * term * (theta * (1 + sigma2) - mean * mean));
 }
 
 }  // namespace llmos::predict

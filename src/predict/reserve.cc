@@ -76,6 +76,7 @@ Result<ReserveForecast> ReserveForecast::create(ReserveOptions options) {
 ReserveForecast::ReserveForecast(ReserveOptions options)
     : options_(options),
       tail_share_(std::clamp(3 * options.short_share, kTailShare, 0.5)),
+      log_tail_(std::log(tail_share_ / options.short_share)),
       feedback_(kFeedback / std::sqrt(options.horizon)),
       credit_kept_(kCreditKept * std::sqrt(options.horizon)),
       warmup_(std::max<int64_t>(kWarmupPeriods, 4 * options.horizon)),
@@ -109,6 +110,7 @@ void ReserveForecast::judge(const Pending& decision, double demand) {
     settle(is_short);
   }
   scale_ += start_rate(kScaleRate, judged_) * (std::abs(error) - scale_);
+  doubt_ *= 1 - kReversionRate;
   if (!decision.sampled) return;
   const double deviation = decision.deviation;
   spread_ += kReversionRate * (deviation * deviation - spread_);
@@ -139,15 +141,14 @@ double ReserveForecast::share_aimed() const {
 
 double ReserveForecast::factor() const {
   if (options_.factor) return *options_.factor;
-  return threshold_ + excess_ * std::log(tail_share_ / share_aimed());
+  // ln(tail share / share_aimed()), with both logarithms taken beforehand.
+  return threshold_ + excess_ * (log_tail_ - feedback_ * (credit_ - credit_kept_));
 }
 
 void ReserveForecast::decide(double demand) {
   const double deviation = demand - mean_;
-  // Shrunk to no reversion while the decayed sums have seen little.
-  const double trust = 1 - std::pow(1 - kReversionRate, double(judged_));
   const double slope = spread_ > 0 ? std::clamp(returned_ / spread_, 0.0, 1.0) : 0;
-  const double forecast = demand - trust * slope * deviation;
+  const double forecast = demand - (1 - doubt_) * slope * deviation;
   const double scale = judged_ > 0 ? scale_ : kScaleUnknown * demand;
   decided_ = std::max(0.0, forecast + factor() * scale);
   latest_ = {forecast, decided_, scale, demand, deviation, true, true};
