@@ -13,6 +13,7 @@
 // headers of the library it links (see version.h).
 #pragma once
 
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "llmos/status.h"
@@ -333,8 +335,21 @@ class PoolAllocator {
 // Bump allocation: many small objects that die together. Takes chunks from a pool, hands out
 // consecutive bytes, and forgets everything at once. Destructors of objects in it are not run.
 //
+//   llmos::Arena arena(*pool);
+//   int* numbers = static_cast<int*>(arena.allocate(100 * sizeof(int)));
+//   { llmos::Arena::Scope scope(arena);  /* everything from here on ends with the scope */ }
+//
+// Words    A *chunk* is a block of the pool. The *current* chunk is the one being filled; *spare*
+//          chunks come after it in the list, are empty, and are filled again before new ones are
+//          taken. A request that the rest of the current chunk cannot hold leaves that rest unused.
 // Threads  one at a time.
-// Failure  allocate answers nullptr when the pool does.
+// Failure  allocate answers nullptr when the pool does, and for an alignment that is not a power of
+//          two up to Pool::kAlignmentMax. The arena is then as it was before.
+//
+// Invariants, all checked by check_integrity():
+//   (1) held_bytes() == sum of the bytes of all chunks; each belongs to the pool
+//   (2) used_bytes() == sum of what was used of each chunk before the current one, and of it
+//   (3) the free rest [next_, end_) lies in the current chunk and reaches to its end
 class LLMOS_API Arena {
  public:
   // Chunks are `chunk_bytes` or as large as a request needs. The pool must outlive the arena.
@@ -343,10 +358,13 @@ class LLMOS_API Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
+  // `bytes` (zero counts as one) at a multiple of `alignment`.
   [[nodiscard]] void* allocate(size_t bytes,
                                size_t alignment = alignof(std::max_align_t)) noexcept {
     const uintptr_t at = (next_ + alignment - 1) & ~uintptr_t(alignment - 1);
-    if (at < next_ || at > end_ || bytes > end_ - at) return allocate_slow(bytes, alignment);
+    if (!alignment_valid(alignment) || at < next_ || at > end_ || bytes - 1 >= end_ - at) {
+      return allocate_slow(bytes, alignment);
+    }
     next_ = at + bytes;
     return reinterpret_cast<void*>(at);
   }
@@ -357,21 +375,22 @@ class LLMOS_API Arena {
     return place ? new (place) T(std::forward<Args>(args)...) : nullptr;
   }
 
-  // A point to return to. Scopes nest: rewinding to a mark invalidates every later one.
+  // A point to return to. Scopes nest: rewinding to a mark, or a reset, invalidates every later
+  // one; release() invalidates all.
   struct Mark {
     void* chunk{};
     uintptr_t next{};
     size_t used{};
   };
   Mark mark() const noexcept;
-  void rewind(
-      const Mark& mark) noexcept;  // frees everything allocated since; chunks are kept for reuse
-  void reset() noexcept;           // frees everything; chunks are kept
-  void release() noexcept;         // frees everything and returns the chunks to the pool
+  // Frees everything allocated since; chunks are kept for reuse.
+  void rewind(const Mark& mark) noexcept;
+  void reset() noexcept;    // frees everything; chunks are kept
+  void release() noexcept;  // frees everything and returns the chunks to the pool
 
   size_t used_bytes() const noexcept;  // handed out, padding included
   size_t held_bytes() const noexcept;  // taken from the pool
-  void check_integrity() const;
+  void check_integrity() const;        // CHECKs the invariants; O(chunks)
 
   // Rewinds when it goes out of scope.
   class Scope {
@@ -388,14 +407,20 @@ class LLMOS_API Arena {
 
  private:
   struct Chunk;
+  static constexpr bool alignment_valid(size_t alignment) {
+    return std::has_single_bit(alignment) && alignment <= Pool::kAlignmentMax;
+  }
   void* allocate_slow(size_t bytes, size_t alignment) noexcept;
+  Chunk* take_spare(size_t bytes) noexcept;
+  Chunk* take_new(size_t bytes) noexcept;
+  void enter(Chunk* chunk) noexcept;
 
   Pool* pool_;
   size_t chunk_bytes_;
   uintptr_t next_ = 0, end_ = 0;  // the free rest of the current chunk
   Chunk* first_ = nullptr;
-  Chunk* current_ = nullptr;  // chunks behind it are empty and reusable
-  size_t used_before_ = 0;    // in full chunks before the current one
+  Chunk* current_ = nullptr;
+  size_t used_before_ = 0;  // in the chunks before the current one
   size_t held_ = 0;
 };
 
