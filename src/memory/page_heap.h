@@ -101,6 +101,8 @@ class PageHeap {
     uint64_t record_bytes;
   };
   Totals totals() const;
+  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
+  Totals totals_held() const;
   uint64_t free_bytes() const;
   void check_integrity() const;
 

@@ -49,12 +49,13 @@ struct Pool::Impl final : memory::CacheOwner {
   size_t prepare_blocks(size_t bytes, size_t count);  // the number that is ready then
   size_t prepare_large(size_t bytes, size_t count);
   void maintain();
+  std::array<uint64_t, detail::kClassEnd> blocks_at_hand() const;  // per class, in caches
   void start_background();
   void stop_background();
 
   // ---- Counting (pool_stats.cc) ----
   PoolStats stats() const;
-  uint64_t blocks_at_hand(uint32_t size_class) const;  // in caches; caches_mutex held
+  uint64_t blocks_at_hand(uint32_t size_class) const;  // in caches; their mutexes are held
   void check_integrity();
 
   uint32_t now_ms() const;

@@ -8,22 +8,49 @@ using memory::kPageBytes;
 using memory::kSizeClasses;
 using memory::ThreadCache;
 
+namespace {
+
+// Holds every lock of a pool below its cache list, in order, so that what is read agrees. Owners of caches run on
+// until they need a slow path; what they take meanwhile moves from cached to live, which are counted together.
+class Frozen {
+ public:
+  Frozen(ThreadCache* caches, const std::array<memory::Central, detail::kClassEnd>& centrals,
+         const memory::PageHeap& heap, const memory::Records& records)
+      : caches_(caches) {
+    for (ThreadCache* cache = caches_; cache; cache = cache->next) cache->mutex().lock();
+    for (uint32_t c = 0; c < detail::kClassEnd; ++c) classes_[c] = centrals[c].hold();
+    heap_ = heap.hold();
+    records_ = records.hold();
+  }
+  ~Frozen() {
+    for (ThreadCache* cache = caches_; cache; cache = cache->next) cache->mutex().unlock();
+  }
+  Frozen(const Frozen&) = delete;
+  Frozen& operator=(const Frozen&) = delete;
+
+ private:
+  ThreadCache* caches_;
+  std::array<std::unique_lock<std::mutex>, detail::kClassEnd> classes_;
+  std::unique_lock<std::mutex> heap_, records_;
+};
+
+}  // namespace
+
 uint64_t Pool::Impl::blocks_at_hand(uint32_t size_class) const {
   uint64_t blocks = 0;
-  for (ThreadCache* cache = caches; cache; cache = cache->next) {
-    std::lock_guard lock(cache->mutex());
+  for (const ThreadCache* cache = caches; cache; cache = cache->next)
     blocks += cache->blocks(size_class);
-  }
   return blocks;
 }
 
 PoolStats Pool::Impl::stats() const {
   std::lock_guard lock(caches_mutex);
+  const Frozen frozen(caches, centrals, heap, records);
   PoolStats stats;
-  const auto pages = heap.totals();
+  const auto pages = heap.totals_held();
   uint64_t sampled_bytes = 0, sampled_block_bytes = 0, span_bytes = 0;
   for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
-    const auto totals = centrals[c].totals();
+    const auto& totals = centrals[c].totals_held();
     PoolStats::Class entry{.block_bytes = kSizeClasses[c].block_bytes,
                            .slow = totals.slow_allocations};
     const uint64_t at_hand = std::min(blocks_at_hand(c), totals.out - totals.in_depot);
@@ -48,7 +75,7 @@ PoolStats Pool::Impl::stats() const {
   stats.resident_bytes = budget.used();
   stats.resident_bytes_peak = budget.peak();
   stats.free_bytes = pages.free_pages * kPageBytes;
-  stats.metadata_bytes = pages.record_bytes + records.committed_bytes();
+  stats.metadata_bytes = pages.record_bytes + records.committed_bytes_held();
   stats.commits = pages.commits;
   stats.decommits = pages.decommits;
   stats.commit_bytes = pages.commit_bytes;

@@ -104,6 +104,17 @@ Status Pool::Impl::prewarm(size_t bytes, size_t count) {
                     .str());
 }
 
+std::array<uint64_t, detail::kClassEnd> Pool::Impl::blocks_at_hand() const {
+  std::array<uint64_t, detail::kClassEnd> blocks{};
+  std::lock_guard lock(caches_mutex);
+  for (ThreadCache* cache = caches; cache; cache = cache->next) {
+    std::lock_guard cache_lock(cache->mutex());
+    for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c)
+      blocks[c] += cache->blocks(c);
+  }
+  return blocks;
+}
+
 // What was sampled a moment ago may have changed since: the model aims at the next second, not at
 // the next access.
 void Pool::Impl::maintain() {
@@ -113,17 +124,14 @@ void Pool::Impl::maintain() {
   const uint32_t idle_since = now > idle_age ? now - idle_age : 0;
   take_back_caches(idle_since);
 
+  const auto at_hand_now = blocks_at_hand();
   uint64_t live_bytes = heap.totals().large_pages * kPageBytes;
   for (uint32_t c = detail::kClassFirst; c < detail::kClassEnd; ++c) {
     while (centrals[c].drain_step(idle_since)) {
     }
     const auto totals = centrals[c].totals();
     if (totals.spans == 0 && !demand.knows(c)) continue;
-    uint64_t at_hand = 0;
-    {
-      std::lock_guard lock(caches_mutex);
-      at_hand = blocks_at_hand(c);
-    }
+    const uint64_t at_hand = at_hand_now[c];
     const uint64_t cached = totals.in_depot + at_hand;
     const uint64_t live = totals.out > cached ? totals.out - cached : 0;
     const double block = kSizeClasses[c].stride;
