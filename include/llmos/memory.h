@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "llmos/options.h"
 #include "llmos/status.h"
 #include "llmos/version.h"
 
@@ -64,18 +65,10 @@ class LLMOS_API Backing {
   virtual bool sparse() const { return true; }
 };
 
-enum class HugePages : uint8_t {
-  kAuto,      // transparent huge pages where the kernel offers them
-  kNone,      // ordinary pages
-  kExplicit,  // from the kernel's hugetlb pool, taken in full when the pool is created
-};
-
 // Memory from mmap, and from the C++ heap (for systems where mmap is not wanted; taken in full at
 // once).
 LLMOS_API std::unique_ptr<Backing> make_mmap_backing(HugePages huge_pages = HugePages::kAuto);
 LLMOS_API std::unique_ptr<Backing> make_heap_backing();
-
-enum class Checks : uint8_t { kAuto, kOn, kOff };
 
 struct PoolOptions {
   // Hard cap on every byte taken from the backing, records included. 0: the machine's (or cgroup's)

@@ -17,9 +17,16 @@ namespace llmos {
 
 // How memory from the operating system is paged.
 enum class HugePages : uint8_t {
+  kAuto,      // transparent huge pages where the kernel offers them
   kNone,      // ordinary pages
-  kAdvise,    // transparent huge pages where the kernel has them free
-  kExplicit,  // from the hugetlb pool that the administrator reserved; refused when it is empty
+  kExplicit,  // from the kernel's hugetlb pool, taken in full when the pool is created
+};
+
+// Whether a pool verifies what it is given back.
+enum class Checks : uint8_t {
+  kAuto,  // on when the library was built with LLMOS_ASSERTIONS >= 1
+  kOn,
+  kOff,
 };
 
 struct LogOptions {
@@ -38,14 +45,16 @@ struct ThreadOptions {
   bool pin{};
 };
 
+// The pool's options that a user may set from outside; the fields mean what they mean in
+// PoolOptions (memory.h).
 struct MemoryOptions {
-  // The most bytes ever taken from the operating system, bookkeeping included; 0: no cap. Set it
-  // where other programs need the rest.
+  // The most bytes ever taken from the operating system, bookkeeping included; 0: the memory of the
+  // machine or of its container. Set it where other programs need the rest.
   uint64_t bytes_max{};
-  // Default kAdvise. kExplicit for the fewest page faults, kNone where huge pages cause trouble.
-  HugePages huge_pages{HugePages::kAdvise};
-  // Finds double frees, foreign pointers and overruns, at some cost. Default off; for debugging.
-  bool checked{};
+  // Default kAuto. kExplicit for the fewest page faults, kNone where huge pages cause trouble.
+  HugePages huge_pages{};
+  // Finds double frees and foreign pointers, at some 50 ns a call. Default kAuto; kOn to debug.
+  Checks checks{};
 };
 
 struct TraceOptions {

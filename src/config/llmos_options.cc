@@ -8,7 +8,8 @@ namespace llmos::config {
 namespace {
 
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
-constexpr std::string_view kHugePages[] = {"none", "advise", "explicit"};
+constexpr std::string_view kHugePages[] = {"auto", "none", "explicit"};
+constexpr std::string_view kChecks[] = {"auto", "on", "off"};
 
 // Four times the cores of the largest machines of today.
 constexpr uint32_t kThreadsMax = 4096;
@@ -31,12 +32,16 @@ const OptionTable& llmos_options() {
       option<&Options::threads, &ThreadOptions::pin>("threads.pin",
                                                      "Keep each computing thread on one core."),
       bytes_option<&Options::memory, &MemoryOptions::bytes_max>(
-          "memory.bytes_max", "The most bytes taken from the operating system; 0: no cap.",
+          "memory.bytes_max",
+          "The most bytes taken from the operating system; 0: the memory of the machine or "
+          "container.",
           {0, kMemoryBytesMax}),
-      enum_option<&Options::memory, &MemoryOptions::huge_pages>("memory.huge_pages",
-                                                                "How memory is paged.", kHugePages),
-      option<&Options::memory, &MemoryOptions::checked>(
-          "memory.checked", "Find double frees, foreign pointers and overruns, at some cost."),
+      enum_option<&Options::memory, &MemoryOptions::huge_pages>(
+          "memory.huge_pages", "How memory is paged; auto: huge where the kernel offers it.",
+          kHugePages),
+      enum_option<&Options::memory, &MemoryOptions::checks>(
+          "memory.checks", "Find double frees and foreign pointers; auto: in assertion builds.",
+          kChecks),
       option<&Options::trace, &TraceOptions::file>(
           "trace.file", "Where a Chrome trace (JSON) of the run is written; empty: none is taken."),
       option<&Options::trace, &TraceOptions::spans_max>(

@@ -4,11 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
-#include "config/documents.h"
 #include "config/llmos_options.h"
-#include "config/toml_file.h"
+#include "every_option.h"
 #include "llmos/options.h"
 #include "support/temp_dir.h"
 
@@ -19,48 +16,6 @@ using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-enum class Color : uint8_t { kRed, kGreen };
-
-// One option of every kind.
-struct Every {
-  bool flag{};
-  int32_t integer{-3};
-  uint16_t count{7};
-  uint64_t bytes{4096};
-  std::chrono::milliseconds pause{250};
-  double ratio{0.5};
-  Color color{Color::kGreen};
-  std::string text{"a \"b\"\\c\t"};
-  std::vector<int32_t> list{0, 1};
-};
-
-constexpr std::string_view kColors[] = {"red", "green"};
-
-const OptionTable& every_table() {
-  static const OptionTable table = OptionTable::of<Every>({
-      option<&Every::flag>("x.flag", "A flag."),
-      option<&Every::integer>("x.integer", "A number.", {-10, 10}),
-      option<&Every::count>("x.count", "A count.", {1, 100}, "things"),
-      bytes_option<&Every::bytes>("x.bytes", "A size.", {0, uint64_t{1} << 40}),
-      option<&Every::pause>("x.pause", "A time.", {0ms, 10s}),
-      option<&Every::ratio>("x.ratio", "A share.", {0, 1}),
-      enum_option<&Every::color>("y.color", "A color.", kColors),
-      option<&Every::text>("y.text", "A text."),
-      option<&Every::list>("y.list", "A list.", {0, 64}),
-  });
-  return table;
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> out;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
 
 // The error list of one document for Every.
 std::string toml_errors(std::string_view text) {
@@ -252,63 +207,6 @@ TEST(SettingsFile, MissingDirectoriesAndHugeFilesAreErrors) {
   EXPECT_THAT(errors[0], AllOf(HasSubstr(directory / "missing.toml"), HasSubstr("No such file")));
   EXPECT_THAT(errors[1], HasSubstr(directory.path()));
   EXPECT_THAT(errors[2], AllOf(HasSubstr(directory / "huge.toml"), HasSubstr("1.0 MiB")));
-}
-
-TEST(Documents, ExampleReadsBackAsTheDefaults) {
-  const std::string example = example_toml(every_table());
-  Settings commented(every_table());
-  commented.read_toml(example, "example");
-  EXPECT_EQ(commented.status().message(), "");
-  std::string active;
-  for (std::string line : lines(example)) {
-    if (line.starts_with('#') && !line.starts_with("# ")) line.erase(0, 1);
-    active += line + '\n';
-  }
-  Settings settings(every_table());
-  settings.read_toml(active, "active");
-  ASSERT_EQ(settings.status().message(), "");
-  for (size_t i = 0; i < settings.settings().size(); ++i) {
-    EXPECT_EQ(settings.settings()[i].layer, Layer::kFile) << every_table().rows()[i].name;
-    EXPECT_EQ(settings.settings()[i].value, every_table().default_of(i))
-        << every_table().rows()[i].name;
-  }
-}
-
-TEST(Documents, DumpReadsBackAsTheSettings) {
-  const char* const flags[] = {"--x.pause=3s", "--x.bytes=5MB", "--y.text=\n\"\x01#"};
-  Settings settings(every_table());
-  settings.read_flags(flags);
-  const std::string dump = dump_toml(settings);
-  EXPECT_THAT(dump, HasSubstr("pause = \"3s\"  # flag --x.pause"));
-  EXPECT_THAT(dump, HasSubstr("flag = false  # default"));
-  Settings again(every_table());
-  again.read_toml(dump, "dump");
-  ASSERT_EQ(again.status().message(), "");
-  for (size_t i = 0; i < settings.settings().size(); ++i)
-    EXPECT_EQ(again.settings()[i].value, settings.settings()[i].value);
-}
-
-TEST(Documents, DumpIsTomlWhateverAFlagSaid) {
-  const char* const flags[] = {"--y.text=\xff/\xc3\xa4\x7f"};
-  Settings settings(every_table());
-  settings.read_flags(flags);
-  Settings again(every_table());
-  again.read_toml(dump_toml(settings), "dump");
-  ASSERT_EQ(again.status().message(), "");
-  EXPECT_EQ(again.options<Every>().text, "\xef\xbf\xbd/\xc3\xa4\x7f");
-}
-
-TEST(Documents, NameEveryOption) {
-  const std::string markdown = reference_markdown(llmos_options());
-  const std::string help = help_text(llmos_options());
-  for (const Option& row : llmos_options().rows()) {
-    EXPECT_THAT(markdown, HasSubstr("| `" + std::string(row.name) + "` |"));
-    EXPECT_THAT(markdown, HasSubstr("`" + variable_name(row.name) + "`"));
-    EXPECT_THAT(help, HasSubstr("--" + std::string(row.name) + "="));
-  }
-  EXPECT_THAT(markdown, HasSubstr("| `threads.count` | 0 | 0 to 4096 threads | Threads that "
-                                  "compute; 0: one per usable core. | `LLMOS_THREADS_COUNT` |\n"));
-  EXPECT_THAT(help, HasSubstr("Allowed: none, advise, explicit. Default: advise."));
 }
 
 }  // namespace
