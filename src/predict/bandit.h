@@ -43,7 +43,7 @@ class UniformSource {
  public:
   template <class F>
   requires(!std::same_as<std::remove_cvref_t<F>, UniformSource> &&
-           std::convertible_to<std::invoke_result_t<F&>, double>) UniformSource(F&& source)
+           std::floating_point<std::invoke_result_t<F&>>) UniformSource(F&& source)
       : source_(const_cast<void*>(static_cast<const void*>(&source))), draw_([](void* state) {
           return double((*static_cast<std::remove_reference_t<F>*>(state))());
         }) {}
