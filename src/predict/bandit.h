@@ -37,8 +37,9 @@ enum class ArmId : uint32_t {};
 
 inline constexpr int kArmsMax = 1 << 12;
 
-// A reference to anything callable that answers uniform doubles in [0, 1). It must outlive the
-// call.
+// A reference to anything callable that answers uniform doubles in [0, 1), such as
+// [&] { return rng.uniform(); }. It must outlive the call. A generator of whole numbers does not
+// convert.
 class UniformSource {
  public:
   template <class F>
