@@ -37,13 +37,14 @@ enum class ArmId : uint32_t {};
 
 inline constexpr int kArmsMax = 1 << 12;
 
-// A reference to anything callable that answers uniform doubles in [0, 1). It must outlive the
-// call.
+// A reference to anything callable that answers uniform doubles in [0, 1), such as
+// [&] { return rng.uniform(); }. It must outlive the call. A generator of whole numbers does not
+// convert.
 class UniformSource {
  public:
   template <class F>
   requires(!std::same_as<std::remove_cvref_t<F>, UniformSource> &&
-           std::convertible_to<std::invoke_result_t<F&>, double>) UniformSource(F&& source)
+           std::floating_point<std::invoke_result_t<F&>>) UniformSource(F&& source)
       : source_(const_cast<void*>(static_cast<const void*>(&source))), draw_([](void* state) {
           return double((*static_cast<std::remove_reference_t<F>*>(state))());
         }) {}

@@ -68,6 +68,17 @@ TEST(Reserve, AllZeroNeedsNothingAndAFirstBurstDoesNotPoisonIt) {
   EXPECT_LT(reserve.reserve(), 1e4);
 }
 
+TEST(Reserve, OneHugeBurstIsForgotten) {
+  ReserveForecast reserve = make();
+  Random random(test_seed(41));
+  for (int t = 0; t < 3000; ++t) reserve.observe(1000 + random.normal());
+  reserve.observe(1e7);
+  for (int t = 0; t < 500; ++t) reserve.observe(1000 + random.normal());
+  EXPECT_LT(reserve.reserve(), 1e5);
+  for (int t = 0; t < 2500; ++t) reserve.observe(1000 + random.normal());
+  EXPECT_LT(reserve.reserve(), 1010);
+}
+
 TEST(Reserve, RefusesDemandThatIsNotAnAmount) {
   ReserveForecast reserve = make();
   reserve.observe(5);
