@@ -407,8 +407,8 @@ int main(int count, char** arguments) {
   benchmark::Initialize(&count, arguments);
   if (benchmark::ReportUnrecognizedArguments(count, arguments)) return 1;
   llmos::add_all();
-  llmos::PlainNames reporter(
-      std::unique_ptr<benchmark::BenchmarkReporter>(benchmark::CreateDefaultDisplayReporter()));
+  std::unique_ptr<benchmark::BenchmarkReporter> plain(benchmark::CreateDefaultDisplayReporter());
+  llmos::PlainNames reporter(std::move(plain));
   benchmark::RunSpecifiedBenchmarks(&reporter);
   benchmark::Shutdown();
 }

@@ -13,6 +13,7 @@
 // headers of the library it links (see version.h).
 #pragma once
 
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,10 +23,19 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "llmos/status.h"
 #include "llmos/version.h"
+
+#if defined(__SANITIZE_THREAD__)
+  #define LLMOS_HAS_TSAN 1
+#elif defined(__has_feature)
+  #define LLMOS_HAS_TSAN __has_feature(thread_sanitizer)
+#else
+  #define LLMOS_HAS_TSAN 0
+#endif
 
 namespace llmos {
 
@@ -156,23 +166,30 @@ inline constexpr uint32_t kClassEnd = kClassFirst + kClassCount;
 // bytes.
 inline uint32_t class_of(size_t bytes) {  // 1 <= bytes <= kClassBytesMax
   const size_t t = bytes - 1;
-  const uint32_t e = 63u ^ uint32_t(__builtin_clzll(t | 128));
+  const auto e = uint32_t(63 ^ __builtin_clzll(t | 128));
   return uint32_t(t >> (e - 3)) + e * 8 - 56 + kClassFirst;
 }
 
-// One class's stack of free blocks in one thread. The owner pushes and pops with plain stores;
-// another thread that wants the blocks back closes the bin and then raises a barrier in the owner
-// (src/memory/thread_cache.h says why that suffices).
-struct Bin {
-  void** top;     // one past the last block; owner writes
-  void** floor;   // a pop below it is refused; UINTPTR_MAX when closed
-  void** limit;   // a push above it is refused; nullptr when closed
-  uint64_t pops;  // statistics; owner writes
+// Every class's stack of free blocks ("bin") in one thread. The owner pushes and pops with plain
+// stores; another thread that wants the blocks back closes bins and then raises a barrier in the
+// owner (src/memory/thread_cache.h says why that suffices). One array per field: a class id scaled
+// by eight is an address on x86, a structure's size is not.
+struct alignas(64) CacheBins {
+  void** top[kClassEnd];     // one past the last block; the owner writes
+  void** floor[kClassEnd];   // a pop below it is refused; UINTPTR_MAX when closed
+  void** limit[kClassEnd];   // a push at or above it is refused; nullptr when closed
+  uint64_t pops[kClassEnd];  // statistics; the owner writes
 };
 
-struct alignas(64) CacheBins {
-  Bin bins[kClassEnd];
-};
+// Adds one to a number that this thread writes and others may read at any time. On x86 as one
+// instruction (not a locked one: there is one writer), which compilers do not make of the other form.
+inline void count(uint64_t& number) {
+#if defined(__x86_64__) && !LLMOS_HAS_TSAN
+  asm("addq $1, %0" : "+m"(number) : : "cc");
+#else
+  __atomic_store_n(&number, __atomic_load_n(&number, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+#endif
+}
 
 // Pools 0 to kCachedPools - 1 of a process have thread caches; entry kCachedPools stays null, so
 // that further pools always take the slow path.
@@ -184,10 +201,19 @@ struct ThreadPools {
 // the loader; its 256 bytes fit the static reserve that glibc keeps for libraries loaded later.
 extern LLMOS_API __thread ThreadPools thread_pools __attribute__((tls_model("initial-exec")));
 
-// The owner must store to `first` before it loads from `second`. Between owner and closer the
-// closer's barrier orders the hardware; this orders the compiler, and nothing else, so that it may
-// keep its registers.
-#define LLMOS_STORE_BEFORE_LOAD(first, second) asm volatile("" : "+m"(second) : "m"(first))
+// `bound` as another thread may have moved it, read after the store to `own`. Between owner and closer
+// the closer's barrier orders the hardware; this orders the compiler, and nothing else, so that it
+// may keep its registers. An aligned pointer is read whole either way; thread sanitizer wants to be
+// told.
+inline void** read_behind([[maybe_unused]] void** const& own, void**& bound) {
+#if LLMOS_HAS_TSAN
+  asm volatile("" : : : "memory");
+  return __atomic_load_n(&bound, __ATOMIC_RELAXED);
+#else
+  asm volatile("" : "+m"(bound) : "m"(own));
+  return bound;
+#endif
+}
 
 }  // namespace detail
 
@@ -309,8 +335,21 @@ class PoolAllocator {
 // Bump allocation: many small objects that die together. Takes chunks from a pool, hands out
 // consecutive bytes, and forgets everything at once. Destructors of objects in it are not run.
 //
+//   llmos::Arena arena(*pool);
+//   int* numbers = static_cast<int*>(arena.allocate(100 * sizeof(int)));
+//   { llmos::Arena::Scope scope(arena);  /* everything from here on ends with the scope */ }
+//
+// Words    A *chunk* is a block of the pool. The *current* chunk is the one being filled; *spare*
+//          chunks come after it in the list, are empty, and are filled again before new ones are
+//          taken. A request that the rest of the current chunk cannot hold leaves that rest unused.
 // Threads  one at a time.
-// Failure  allocate answers nullptr when the pool does.
+// Failure  allocate answers nullptr when the pool does, and for an alignment that is not a power of
+//          two up to Pool::kAlignmentMax. The arena is then as it was before.
+//
+// Invariants, all checked by check_integrity():
+//   (1) held_bytes() == sum of the bytes of all chunks; each belongs to the pool
+//   (2) used_bytes() == sum of what was used of each chunk before the current one, and of it
+//   (3) the free rest [next_, end_) lies in the current chunk and reaches to its end
 class LLMOS_API Arena {
  public:
   // Chunks are `chunk_bytes` or as large as a request needs. The pool must outlive the arena.
@@ -319,10 +358,13 @@ class LLMOS_API Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
+  // `bytes` (zero counts as one) at a multiple of `alignment`.
   [[nodiscard]] void* allocate(size_t bytes,
                                size_t alignment = alignof(std::max_align_t)) noexcept {
     const uintptr_t at = (next_ + alignment - 1) & ~uintptr_t(alignment - 1);
-    if (at < next_ || at > end_ || bytes > end_ - at) return allocate_slow(bytes, alignment);
+    if (!alignment_valid(alignment) || at < next_ || at > end_ || bytes - 1 >= end_ - at) {
+      return allocate_slow(bytes, alignment);
+    }
     next_ = at + bytes;
     return reinterpret_cast<void*>(at);
   }
@@ -333,21 +375,22 @@ class LLMOS_API Arena {
     return place ? new (place) T(std::forward<Args>(args)...) : nullptr;
   }
 
-  // A point to return to. Scopes nest: rewinding to a mark invalidates every later one.
+  // A point to return to. Scopes nest: rewinding to a mark, or a reset, invalidates every later
+  // one; release() invalidates all.
   struct Mark {
     void* chunk{};
     uintptr_t next{};
     size_t used{};
   };
   Mark mark() const noexcept;
-  void rewind(
-      const Mark& mark) noexcept;  // frees everything allocated since; chunks are kept for reuse
-  void reset() noexcept;           // frees everything; chunks are kept
-  void release() noexcept;         // frees everything and returns the chunks to the pool
+  // Frees everything allocated since; chunks are kept for reuse.
+  void rewind(const Mark& mark) noexcept;
+  void reset() noexcept;    // frees everything; chunks are kept
+  void release() noexcept;  // frees everything and returns the chunks to the pool
 
   size_t used_bytes() const noexcept;  // handed out, padding included
   size_t held_bytes() const noexcept;  // taken from the pool
-  void check_integrity() const;
+  void check_integrity() const;        // CHECKs the invariants; O(chunks)
 
   // Rewinds when it goes out of scope.
   class Scope {
@@ -364,14 +407,20 @@ class LLMOS_API Arena {
 
  private:
   struct Chunk;
+  static constexpr bool alignment_valid(size_t alignment) {
+    return std::has_single_bit(alignment) && alignment <= Pool::kAlignmentMax;
+  }
   void* allocate_slow(size_t bytes, size_t alignment) noexcept;
+  Chunk* take_spare(size_t bytes) noexcept;
+  Chunk* take_new(size_t bytes) noexcept;
+  void enter(Chunk* chunk) noexcept;
 
   Pool* pool_;
   size_t chunk_bytes_;
   uintptr_t next_ = 0, end_ = 0;  // the free rest of the current chunk
   Chunk* first_ = nullptr;
-  Chunk* current_ = nullptr;  // chunks behind it are empty and reusable
-  size_t used_before_ = 0;    // in full chunks before the current one
+  Chunk* current_ = nullptr;
+  size_t used_before_ = 0;  // in the chunks before the current one
   size_t held_ = 0;
 };
 
@@ -409,25 +458,23 @@ inline void* Pool::allocate(size_t bytes) noexcept {
   if (__builtin_expect(bytes - 1 >= detail::kClassBytesMax, false))
     return allocate_slow(this, bytes);
   const uint32_t size_class = detail::class_of(bytes);
-  detail::Bin& bin = cache->bins[size_class];
-  void** const top = __atomic_load_n(&bin.top, __ATOMIC_RELAXED) - 1;
-  __atomic_store_n(&bin.top, top, __ATOMIC_RELEASE);
+  void** const top = __atomic_load_n(&cache->top[size_class], __ATOMIC_RELAXED) - 1;
+  __atomic_store_n(&cache->top[size_class], top, __ATOMIC_RELEASE);
   void* const block = *top;
-  LLMOS_STORE_BEFORE_LOAD(bin.top, bin.floor);
-  if (__builtin_expect(top < __atomic_load_n(&bin.floor, __ATOMIC_RELAXED), false)) {
+  if (__builtin_expect(top < detail::read_behind(cache->top[size_class], cache->floor[size_class]),
+                       false)) {
     return allocate_closed(this, cache, size_class, bytes);
   }
-  __atomic_store_n(&bin.pops, __atomic_load_n(&bin.pops, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+  detail::count(cache->pops[size_class]);
   return block;
 }
 
 inline void Pool::push(detail::CacheBins* cache, uint32_t size_class, void* block) noexcept {
-  detail::Bin& bin = cache->bins[size_class];
-  void** const top = __atomic_load_n(&bin.top, __ATOMIC_RELAXED);
+  void** const top = __atomic_load_n(&cache->top[size_class], __ATOMIC_RELAXED);
   *top = block;  // there is always one slot beyond the limit
-  __atomic_store_n(&bin.top, top + 1, __ATOMIC_RELEASE);
-  LLMOS_STORE_BEFORE_LOAD(bin.top, bin.limit);
-  if (__builtin_expect(top >= __atomic_load_n(&bin.limit, __ATOMIC_RELAXED), false)) {
+  __atomic_store_n(&cache->top[size_class], top + 1, __ATOMIC_RELEASE);
+  if (__builtin_expect(top >= detail::read_behind(cache->top[size_class], cache->limit[size_class]),
+                       false)) {
     deallocate_closed(this, cache, size_class);
   }
 }
@@ -449,7 +496,5 @@ inline void Pool::deallocate(void* block, size_t bytes) noexcept {
   }
   push(cache, detail::class_of(bytes), block);
 }
-
-#undef LLMOS_STORE_BEFORE_LOAD
 
 }  // namespace llmos

@@ -93,7 +93,7 @@ void Pool::Impl::retire(ThreadCache* cache) {
     std::lock_guard cache_lock(cache->mutex());
     if (cache->close(UINT32_MAX))
       cache->take_back();  // the owner is this thread: no barrier needed
-    for (uint32_t c = 0; c < detail::kClassEnd; ++c) retired_pops[c] += cache->pops(c);
+    for (uint32_t c = 0; c < detail::kClassEnd; ++c) retired_pops[c] += cache->pops_of(c);
     cache->dismantle();
   }
   ThreadCache** link = &caches;

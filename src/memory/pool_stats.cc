@@ -31,7 +31,7 @@ PoolStats Pool::Impl::stats() const {
     entry.live = totals.out - totals.in_depot - at_hand;
     entry.allocations = retired_pops[c] + entry.slow;
     for (const ThreadCache* cache = caches; cache; cache = cache->next)
-      entry.allocations += cache->pops(c);
+      entry.allocations += cache->pops_of(c);
     stats.live_bytes += entry.live * entry.block_bytes;
     stats.cached_bytes += entry.cached * entry.block_bytes;
     span_bytes += totals.spans * kSizeClasses[c].span_pages * kPageBytes;

@@ -7,7 +7,6 @@
 
 namespace llmos::memory {
 
-using detail::Bin;
 using detail::kClassEnd;
 using detail::kClassFirst;
 
@@ -28,7 +27,12 @@ void store(T& field, T value) {
 }  // namespace
 
 ThreadCache::ThreadCache(const CacheHost& host) : host_(host) {
-  for (Bin& bin : bins) bin = {&scratch_[1], kClosedFloor, nullptr, 0};
+  for (uint32_t c = 0; c < kClassEnd; ++c) {
+    top[c] = &scratch_[1];
+    floor[c] = kClosedFloor;
+    limit[c] = nullptr;
+    pops[c] = 0;
+  }
   for (uint32_t c = kClassFirst; c < kClassEnd; ++c) {
     sides_[c].rounds = uint8_t(host_.centrals[c].rounds_start());
     sides_[c].active_ms = host_.clock();
@@ -42,13 +46,13 @@ bool ThreadCache::close(uint32_t idle_since_ms) {
   for (uint32_t c = kClassFirst; c < kClassEnd; ++c) {
     Side& side = sides_[c];
     if (side.closed || !side.loaded) continue;
-    const uint64_t pops_now = pops(c);
+    const uint64_t pops_now = pops_of(c);
     if (pops_now != side.pops_seen || side.used) side.active_ms = host_.clock();
     side.pops_seen = pops_now;
     side.used = false;
     if (side.active_ms > idle_since_ms || blocks(c) == 0) continue;
-    store(bins[c].floor, kClosedFloor);
-    store(bins[c].limit, static_cast<void**>(nullptr));
+    store(floor[c], kClosedFloor);
+    store(limit[c], static_cast<void**>(nullptr));
     side.closed = side.closing = any = true;
   }
   return any;
@@ -60,7 +64,7 @@ void ThreadCache::take_back() {
     if (!side.closing) continue;
     side.closing = false;
     // Acquire: pairs with the owner's release of top, so that the slots below it are visible.
-    side.top_seen = __atomic_load_n(&bins[c].top, __ATOMIC_ACQUIRE);
+    side.top_seen = __atomic_load_n(&top[c], __ATOMIC_ACQUIRE);
     void** const slots = side.loaded->slots;
     if (side.top_seen > slots) {
       host_.centrals[c].put(slots, uint32_t(side.top_seen - slots));
@@ -77,7 +81,7 @@ void ThreadCache::take_back() {
 void ThreadCache::reopen(uint32_t c) {
   if (!sides_[c].closed) return;
   sides_[c].closed = false;
-  store(bins[c].top, &sides_[c].loaded->slots[0]);
+  store(top[c], &sides_[c].loaded->slots[0]);
   open(c);
 }
 
@@ -87,37 +91,37 @@ void ThreadCache::set_rounds(uint32_t c, uint32_t rounds) {
 
 void ThreadCache::open(uint32_t c) {
   void** const slots = sides_[c].loaded->slots;
-  store(bins[c].floor, slots);
+  store(floor[c], slots);
   // A magazine from the depot may hold more than this bin would gather itself.
-  const auto count = uint32_t(peek(bins[c].top) - slots);
-  store(bins[c].limit, slots + std::max<uint32_t>(sides_[c].rounds, count));
+  const auto count = uint32_t(peek(top[c]) - slots);
+  store(limit[c], slots + std::max<uint32_t>(sides_[c].rounds, count));
 }
 
 // Makes `magazine` the one that the bin pops from. The bin must have none.
 bool ThreadCache::load(uint32_t c, Magazine* magazine) {
   if (!magazine) return false;
   sides_[c].loaded = magazine;
-  store(bins[c].top, &magazine->slots[magazine->count]);
+  store(top[c], &magazine->slots[magazine->count]);
   open(c);
   return true;
 }
 
 void ThreadCache::unload(uint32_t c) {
   Side& side = sides_[c];
-  side.loaded->count = uint32_t(peek(bins[c].top) - side.loaded->slots);
+  side.loaded->count = uint32_t(peek(top[c]) - side.loaded->slots);
   side.loaded = nullptr;
-  store(bins[c].top, &scratch_[1]);
-  store(bins[c].floor, kClosedFloor);
-  store(bins[c].limit, static_cast<void**>(nullptr));
+  store(top[c], &scratch_[1]);
+  store(floor[c], kClosedFloor);
+  store(limit[c], static_cast<void**>(nullptr));
 }
 
 // ---- Pop ----
 
 // Precondition: the bin is open and not empty.
 void* ThreadCache::pop_open(uint32_t c) {
-  void** const top = peek(bins[c].top) - 1;
-  __atomic_store_n(&bins[c].top, top, __ATOMIC_RELEASE);
-  return *top;
+  void** const at = peek(top[c]) - 1;
+  __atomic_store_n(&top[c], at, __ATOMIC_RELEASE);
+  return *at;
 }
 
 // Puts blocks into an empty bin: from the previous magazine, a full one of the depot, or the spans.
@@ -150,7 +154,7 @@ bool ThreadCache::refill(uint32_t c) {
   const uint32_t wanted = std::min(std::max(side.rounds / 2u, 1u), 32u);
   void** const slots = side.loaded->slots;
   const uint32_t taken = central.take(slots, wanted, true);
-  store(bins[c].top, slots + taken);
+  store(top[c], slots + taken);
   open(c);
   return taken > 0;
 }
@@ -168,15 +172,15 @@ void* ThreadCache::pop_closed(uint32_t c, size_t bytes) {
   if (side.closed) {
     // The top that the pop stored. If the closer saw it, or one below, the block above it was not
     // taken back.
-    void** const top = peek(bins[c].top);
-    void* const block = top >= side.loaded->slots && top >= side.top_seen ? *top : nullptr;
+    void** const at = peek(top[c]);
+    void* const block = at >= side.loaded->slots && at >= side.top_seen ? *at : nullptr;
     reopen(c);
     if (block) {
-      store(bins[c].pops, peek(bins[c].pops) + 1);
+      store(pops[c], peek(pops[c]) + 1);
       return block;
     }
   } else {
-    store(bins[c].top, peek(bins[c].top) + 1);  // undo the pop below the floor
+    store(top[c], peek(top[c]) + 1);  // undo the pop below the floor
   }
   host_.centrals[c].sample(bytes);
   return refill_and_pop(c);
@@ -200,7 +204,7 @@ void ThreadCache::make_room(uint32_t c) {
     load(c, central.new_magazine());
     return;
   }
-  const auto count = uint32_t(peek(bins[c].top) - side.loaded->slots);
+  const auto count = uint32_t(peek(top[c]) - side.loaded->slots);
   set_rounds(c, side.rounds * 2u);
   if (count < side.rounds) return open(c);
   Magazine* empty = side.previous;
@@ -224,33 +228,33 @@ void ThreadCache::make_room(uint32_t c) {
 
 void ThreadCache::push_locked(uint32_t c, void* block) {
   const Side& side = sides_[c];
-  if (!side.loaded || peek(bins[c].top) >= peek(bins[c].limit)) make_room(c);
+  if (!side.loaded || peek(top[c]) >= peek(limit[c])) make_room(c);
   if (!side.loaded) return host_.centrals[c].put(&block, 1);
-  void** const top = peek(bins[c].top);
-  *top = block;
-  __atomic_store_n(&bins[c].top, top + 1, __ATOMIC_RELEASE);
+  void** const at = peek(top[c]);
+  *at = block;
+  __atomic_store_n(&top[c], at + 1, __ATOMIC_RELEASE);
 }
 
 void ThreadCache::push_closed(uint32_t c) {
   std::lock_guard lock(mutex_);
   const Side& side = sides_[c];
-  void** const top = peek(bins[c].top);  // as the push stored it
-  void* const block = top[-1];
+  void** const at = peek(top[c]);  // as the push stored it
+  void* const block = at[-1];
   if (side.closed) {
-    const bool taken = top <= side.top_seen;
+    const bool taken = at <= side.top_seen;
     reopen(c);
     if (taken) return;
   } else {
-    store(bins[c].top, top - 1);
+    store(top[c], at - 1);
   }
   push_locked(c, block);
 }
 
 void* ThreadCache::undo_push(uint32_t c) {
   std::lock_guard lock(mutex_);
-  void** const top = peek(bins[c].top) - 1;
-  store(bins[c].top, top);
-  return *top;
+  void** const at = peek(top[c]) - 1;
+  store(top[c], at);
+  return *at;
 }
 
 // ---- Reading ----
@@ -259,13 +263,13 @@ uint64_t ThreadCache::blocks(uint32_t c) const {
   const Side& side = sides_[c];
   uint64_t count = side.previous ? side.previous->count : 0;
   if (side.loaded && !side.closed) {
-    const auto at_hand = peek(bins[c].top) - side.loaded->slots;
+    const auto at_hand = peek(top[c]) - side.loaded->slots;
     count += at_hand > 0 ? uint64_t(at_hand) : 0;
   }
   return count;
 }
 
-uint64_t ThreadCache::pops(uint32_t c) const { return peek(bins[c].pops); }
+uint64_t ThreadCache::pops_of(uint32_t c) const { return peek(pops[c]); }
 
 void ThreadCache::dismantle() {
   for (uint32_t c = kClassFirst; c < kClassEnd; ++c) {

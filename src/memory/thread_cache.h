@@ -21,7 +21,7 @@
 // instead.
 //
 // Invariants:
-//   (1) only the owner writes bins[].top, bins[].pops and slots; only the holder of the mutex
+//   (1) only the owner writes top[], pops[] and slots; only the holder of the mutex
 //   writes the rest (2) a closed bin refuses every push and pop (3) a bin without magazine has top
 //   == &scratch[1] and refuses too, but is not called closed (4) the blocks at hand are slots[0,
 //   top) of loaded magazines, none of closed bins, and slots[0, count) of the
@@ -63,7 +63,7 @@ class ThreadCache : public detail::CacheBins {
   // The blocks of the bins just closed return to their spans.
   void take_back();
   uint64_t blocks(uint32_t size_class) const;  // at hand; approximate while the owner runs
-  uint64_t pops(uint32_t size_class) const;
+  uint64_t pops_of(uint32_t size_class) const;
   // Frees the magazines. The cache must be closed and empty; it is not used again.
   void dismantle();
 
@@ -77,7 +77,7 @@ class ThreadCache : public detail::CacheBins {
     uint64_t pops_seen;  // at the closer's last look
     uint32_t active_ms;  // when that look found new pops
     uint8_t rounds;      // how many blocks a magazine of this bin takes now
-    bool used;      // by a slow path since the closer's last look
+    bool used;           // by a slow path since the closer's last look
     bool closed;
     bool closing;  // between close() and take_back()
   };

@@ -168,5 +168,8 @@ class SpscRing : public detail::QueueInterface<SpscRing<T, Probe>, T> {
   detail::EventCount not_empty_;
   detail::EventCount not_full_;
 };
+static_assert(
+    sizeof(SpscRing<uint64_t>) == 7 * detail::kCacheLineBytes,
+    "rejections, constants, producer's two, consumer's, one line per event count: none shares");
 
 }  // namespace llmos
