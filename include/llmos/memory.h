@@ -267,8 +267,9 @@ class LLMOS_API Pool {
   static DemandPlan plan(std::span<const double> history);
 
   PoolStats stats() const;
-  // CHECKs every equation and invariant of the pool. Stops the world for its duration; for tests
-  // and idle time.
+  // CHECKs every invariant of the pool, and the conservation equation when no other thread changes it
+  // meanwhile. Empties all caches first, which its users see as slower calls; for tests and idle
+  // time.
   void check_integrity() const;
 
   // This pool as a std::pmr resource; throws std::bad_alloc as that interface demands. Lives as
