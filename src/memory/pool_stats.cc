@@ -8,8 +8,8 @@ using memory::kPageBytes;
 using memory::kSizeClasses;
 using memory::ThreadCache;
 
-// Each part is read under its own lock. Parts agree when nothing moved between two readings; while other threads keep
-// allocating that may never happen, and after kTries the last reading has to do.
+// Each part is read under its own lock. Parts agree when nothing moved between two readings; while
+// other threads keep allocating that may never happen, and after kTries the last reading has to do.
 bool Pool::Impl::read_parts(Parts& parts) const {
   constexpr int kTries = 8;
   const auto read = [this](Parts& into) {
@@ -78,8 +78,9 @@ PoolStats Pool::Impl::stats_of(const Parts& parts) const {
   return stats;
 }
 
-// The caches are emptied first: then what is out of the spans and not in a depot is live, exactly. What other threads do
-// meanwhile stays right in every part, but the sum over the parts is only checked when they hold still.
+// The caches are emptied first: then what is out of the spans and not in a depot is live, exactly.
+// What other threads do meanwhile stays right in every part, but the sum over the parts is only
+// checked when they hold still.
 void Pool::Impl::check_integrity() {
   std::lock_guard upkeep(upkeep_mutex);
   take_back_caches(UINT32_MAX);
