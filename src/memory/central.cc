@@ -252,7 +252,7 @@ void Central::trim_empty() {
 
 size_t Central::prepare(uint64_t count, void (*touch)(std::byte* address, size_t bytes)) {
   std::lock_guard lock(mutex_);
-  keep_empty_ = uint32_t(std::max<uint64_t>(1, count / geometry().blocks_per_span));
+  const uint64_t blocks = geometry().blocks_per_span;
   size_t bytes = 0;
   while (totals_.free_in_spans + totals_.in_depot < count) {
     Span* const span = grow(true);
@@ -261,6 +261,10 @@ size_t Central::prepare(uint64_t count, void (*touch)(std::byte* address, size_t
     if (touch) touch(heap_->address_of(*span), span_bytes);
     bytes += span_bytes;
   }
+  // Blocks of partly used spans count first; empty spans stay only for what those leave open.
+  const uint64_t partly = totals_.free_in_spans + totals_.in_depot - empty_spans_ * blocks;
+  const uint64_t open = count > partly ? count - partly : 0;
+  keep_empty_ = uint32_t(std::max<uint64_t>(1, (open + blocks - 1) / blocks));
   return bytes;
 }
 
@@ -272,6 +276,11 @@ void Central::sample(size_t bytes) {
   ++totals_.requests_sampled;
   totals_.request_bytes += bytes;
   totals_.block_bytes_sampled += geometry().block_bytes;
+}
+
+uint64_t Central::ready() const {
+  std::lock_guard lock(mutex_);
+  return totals_.free_in_spans + totals_.in_depot;
 }
 
 Central::Totals Central::totals() const {

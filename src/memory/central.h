@@ -76,6 +76,7 @@ class Central {
     bool operator==(const Totals&) const = default;
   };
   Totals totals() const;
+  uint64_t ready() const;  // blocks in spans and depot
   // Notes one allocation that came this way, and what it asked for.
   void sample(size_t bytes);
   // Largest number of blocks that a thread's bin of this class may hold.

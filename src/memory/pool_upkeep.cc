@@ -144,6 +144,9 @@ void Pool::Impl::maintain() {
     // Blocks at hand are ready already; the rest has to lie in spans or depot.
     const uint64_t ready_wanted = wanted > live + at_hand ? wanted - live - at_hand : 0;
     centrals[c].prepare(ready_wanted, touchable ? touch : nullptr);
+    // Blocks in the depot hold their spans; surplus ones go home, so that spans can become empty.
+    while (centrals[c].ready() > ready_wanted && centrals[c].drain_step(kAnyAge)) {
+    }
     centrals[c].trim_empty();
   }
 
