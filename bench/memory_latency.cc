@@ -32,7 +32,6 @@ constexpr size_t kSamples = 2'000'000;
 constexpr size_t kWarmSteps = 8 * Workload::kSteps;
 
 struct NoHeap {
-  static constexpr bool kSized = false;
   char* block;
   void* allocate(size_t) const { return block; }
   void deallocate(void*, size_t) const {}

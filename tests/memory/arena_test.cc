@@ -161,6 +161,7 @@ TEST(Arena, ScopeOverAnEmptyArenaEmptiesIt) {
 
 TEST(Arena, MakesObjects) {
   struct alignas(64) Wide {
+    Wide(int n, double w) : number(n), weight(w) {}
     int number;
     double weight;
   };
