@@ -175,7 +175,8 @@ struct alignas(64) CacheBins {
 };
 
 // Adds one to a number that this thread writes and others may read at any time. On x86 as one
-// instruction (not a locked one: there is one writer), which compilers do not make of the other form.
+// instruction (not a locked one: there is one writer), which compilers do not make of the other
+// form.
 inline void count(uint64_t& number) {
 #if defined(__x86_64__) && !LLMOS_HAS_TSAN
   asm("addq $1, %0" : "+m"(number) : : "cc");
@@ -194,10 +195,10 @@ struct ThreadPools {
 // the loader; its 256 bytes fit the static reserve that glibc keeps for libraries loaded later.
 extern LLMOS_API __thread ThreadPools thread_pools __attribute__((tls_model("initial-exec")));
 
-// `bound` as another thread may have moved it, read after the store to `own`. Between owner and closer
-// the closer's barrier orders the hardware; this orders the compiler, and nothing else, so that it
-// may keep its registers. An aligned pointer is read whole either way; thread sanitizer wants to be
-// told.
+// `bound` as another thread may have moved it, read after the store to `own`. Between owner and
+// closer the closer's barrier orders the hardware; this orders the compiler, and nothing else, so
+// that it may keep its registers. An aligned pointer is read whole either way; thread sanitizer
+// wants to be told.
 inline void** read_behind([[maybe_unused]] void** const& own, void**& bound) {
 #if LLMOS_HAS_TSAN
   asm volatile("" : : : "memory");
@@ -267,8 +268,9 @@ class LLMOS_API Pool {
   static DemandPlan plan(std::span<const double> history);
 
   PoolStats stats() const;
-  // CHECKs every equation and invariant of the pool. Stops the world for its duration; for tests
-  // and idle time.
+  // CHECKs every invariant of the pool, and the conservation equation when no other thread changes
+  // it meanwhile. Empties all caches first, which its users see as slower calls; for tests and idle
+  // time.
   void check_integrity() const;
 
   // This pool as a std::pmr resource; throws std::bad_alloc as that interface demands. Lives as

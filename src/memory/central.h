@@ -73,11 +73,9 @@ class Central {
   struct Totals {
     uint64_t spans, out, free_in_spans, in_depot;
     uint64_t slow_allocations, requests_sampled, request_bytes, block_bytes_sampled;
+    bool operator==(const Totals&) const = default;
   };
   Totals totals() const;
-  // For a consistent picture of many classes at once: hold the lock, then read.
-  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
-  const Totals& totals_held() const { return totals_; }
   // Notes one allocation that came this way, and what it asked for.
   void sample(size_t bytes);
   // Largest number of blocks that a thread's bin of this class may hold.

@@ -393,10 +393,6 @@ Span* PageHeap::span_of(const void* address) const {
 
 PageHeap::Totals PageHeap::totals() const {
   std::lock_guard lock(mutex_);
-  return totals_held();
-}
-
-PageHeap::Totals PageHeap::totals_held() const {
   Totals totals = totals_;
   totals.record_bytes =
       classes_.committed_bytes() + page_spans_.committed_bytes() + span_records_.committed_bytes();

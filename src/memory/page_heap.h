@@ -99,10 +99,9 @@ class PageHeap {
     uint64_t used_pages, free_pages, returned_pages, large_blocks, large_pages;
     uint64_t commits, slow_commits, decommits, commit_bytes;
     uint64_t record_bytes;
+    bool operator==(const Totals&) const = default;
   };
   Totals totals() const;
-  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
-  Totals totals_held() const;
   uint64_t free_bytes() const;
   void check_integrity() const;
 

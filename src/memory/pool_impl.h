@@ -22,6 +22,9 @@
 
 namespace llmos {
 
+// Caches that are closed behind one barrier. Thread sanitizer tracks 64 locks held at once.
+inline constexpr uint32_t kCloseBatch = 32;
+
 struct Pool::Impl final : memory::CacheOwner {
   Impl(PoolOptions given, std::unique_ptr<Backing> owned, Backing& from, uint64_t bytes_max);
   ~Impl();
@@ -54,8 +57,16 @@ struct Pool::Impl final : memory::CacheOwner {
   void stop_background();
 
   // ---- Counting (pool_stats.cc) ----
+  struct Parts {
+    memory::PageHeap::Totals pages{};
+    std::array<memory::Central::Totals, detail::kClassEnd> classes{};
+    uint64_t record_bytes = 0;
+    uint64_t resident_bytes = 0;
+    bool operator==(const Parts&) const = default;
+  };
+  bool read_parts(Parts& parts) const;  // true: they agree with one another
   PoolStats stats() const;
-  uint64_t blocks_at_hand(uint32_t size_class) const;  // in caches; their mutexes are held
+  PoolStats stats_of(const Parts& parts) const;
   void check_integrity();
 
   uint32_t now_ms() const;

@@ -27,15 +27,18 @@ void touch(std::byte* address, size_t bytes) {
 
 void Pool::Impl::take_back_caches(uint32_t idle_since_ms) {
   std::lock_guard lock(caches_mutex);
-  bool any = false;
-  for (ThreadCache* cache = caches; cache; cache = cache->next) {
-    cache->mutex().lock();
-    any |= cache->close(idle_since_ms);
-  }
-  if (any) os::process_barrier();
-  for (ThreadCache* cache = caches; cache; cache = cache->next) {
-    cache->take_back();
-    cache->mutex().unlock();
+  for (ThreadCache* first = caches; first;) {
+    ThreadCache* end = first;
+    bool any = false;
+    for (uint32_t i = 0; end && i < kCloseBatch; ++i, end = end->next) {
+      end->mutex().lock();
+      any |= end->close(idle_since_ms);
+    }
+    if (any) os::process_barrier();
+    for (; first != end; first = first->next) {
+      first->take_back();
+      first->mutex().unlock();
+    }
   }
 }
 

@@ -52,8 +52,6 @@ class Records {
   void* allocate(size_t bytes);           // zeroed, 64-byte aligned; nullptr when refused
   void free(void* record, size_t bytes);  // `bytes` as given to allocate
   size_t committed_bytes() const;
-  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
-  size_t committed_bytes_held() const { return range_.committed_bytes(); }
 
  private:
   static constexpr int kShiftMin = 6, kShiftMax = 16;  // 64 B to 64 KiB

@@ -1,6 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// A backing that refuses, and one that counts: no refusal at any moment breaks the pool, and the cap counts exactly
-// what was taken.
+// SPDX-License-Identifier: Apache-2.0 A backing that refuses, and one that counts: no refusal at
+// any moment breaks the pool, and the cap counts exactly what was taken.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// Random use of a pool against a model that knows every live block: blocks never overlap, keep their content, are
-// aligned and large enough; the cap holds at every step; integrity and live bytes are right at the end.
+// SPDX-License-Identifier: Apache-2.0 Random use of a pool against a model that knows every live
+// block: blocks never overlap, keep their content, are aligned and large enough; the cap holds at
+// every step; integrity and live bytes are right at the end.
 #include <gtest/gtest.h>
 
 #include <array>

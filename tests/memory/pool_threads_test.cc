@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// Several threads at once, with a third party that closes their caches all the time: the protocol of thread_cache.h
-// under stress. Run it under thread sanitizer too.
+// SPDX-License-Identifier: Apache-2.0 Several threads at once, with a third party that closes their
+// caches all the time: the protocol of thread_cache.h under stress. Run it under thread sanitizer
+// too.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -68,7 +68,8 @@ TEST(PoolThreads, CachesAreClosedWhileTheirOwnersRun) {
   EXPECT_EQ(pool->stats().live_bytes, 0u);
 }
 
-// The smallest window: one class, one or two blocks, so that pops and pushes meet the closer at the very same slot.
+// The smallest window: one class, one or two blocks, so that pops and pushes meet the closer at the
+// very same slot.
 TEST(PoolThreads, TheCloserAndTheOwnerMeetAtOneSlot) {
   const auto pool = Pool::create({.bytes_max = 64 * kMiB, .checks = Checks::kOff}).value();
   std::atomic<int> wrong{0};
