@@ -71,10 +71,10 @@ void VirtualClock::sleep_until(Instant deadline) {
 bool VirtualClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& wakeup,
                               Instant deadline) {
   const WaitingScope waiting(waiting_count_);
-  while (now() < deadline) {
-    if (wakeup.wait_for(lock, kPoll) == std::cv_status::no_timeout) return true;
-  }
-  return false;
+  if (now() >= deadline) return false;
+  // Back to the caller after each poll: a notification between two of them finds nobody waiting,
+  // and only the caller knows the condition that it announced.
+  return wakeup.wait_for(lock, kPoll) == std::cv_status::no_timeout || now() < deadline;
 }
 
 void VirtualClock::advance(Nanos duration) {

@@ -98,6 +98,15 @@ TEST(VirtualClock, SleepersWakeInTheirTurn) {
   clock.sleep_until(clock.now());  // returns at once
 }
 
+// A notification may come while a wait is between two polls, and must not be lost.
+TEST(VirtualClock, WaitLetsTheCallerLookAgain) {
+  VirtualClock clock;
+  std::mutex mutex;
+  std::condition_variable wakeup;
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(clock.wait_until(lock, wakeup, Instant(hours(1))));  // nobody notifies
+}
+
 TEST(VirtualClock, WaitEndsByNotificationOrByAdvance) {
   VirtualClock clock;
   std::mutex mutex;
