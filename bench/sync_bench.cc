@@ -250,14 +250,16 @@ void hand_over(benchmark::State& state, std::chrono::microseconds pause) {
   std::jthread consumer([&] {
     for (uint64_t i = 0; i < count; ++i) {
       const uint64_t sent = Way::pop(queue).number;
-      latencies.push_back(cycles_to_ns(cycles() - sent));
+      // Fenced: an early read of the counter would be before the pop, even before the push.
+      const uint64_t now = cycles_fenced();
+      latencies.push_back(now > sent ? cycles_to_ns(now - sent) : 0.0);
       received.store(i + 1, std::memory_order_release);
     }
   });
   uint64_t sent = 0;
   for (auto _ : state) {
     if (pause.count() > 0) std::this_thread::sleep_for(pause);
-    Way::push(queue, Message<8>{cycles()});
+    Way::push(queue, Message<8>{cycles_fenced()});
     ++sent;
     while (received.load(std::memory_order_acquire) != sent) detail::cpu_relax();
   }

@@ -45,7 +45,6 @@
 #include <new>
 #include <optional>
 #include <span>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -94,7 +93,7 @@ namespace detail {
 // and so must not shape a public type.
 inline constexpr size_t kCacheLineBytes = 64;
 
-// A waiter looks, pauses, looks again after twice the pause, and so on, then yields, then parks.
+// A waiter looks, pauses, looks again after twice the pause, and so on, then parks.
 // All of 1 + 2 + ... + 64 pauses take 2.8 us (Zen, 22 ns each) to 5.7 us (Skylake): about the price
 // of one parking and waking, which bounds the waste at twice the best possible. The growing pauses
 // leave the slot's line to the thread that is writing it (1.4 x the throughput of a constant
@@ -106,10 +105,10 @@ inline constexpr int kFirstPause = 1;
 // elements, or some room, gather, where a thread that looks at once meets every single one and both
 // sides wait for the line (measured on batches: 8 M/s against 15 M/s to 38 M/s).
 inline constexpr int kFirstBatchPause = 16;
-// With more threads than CPUs the one waited for often has none: eight offers of this one (0.35 us
-// each when nobody takes it) cost less than parking and make throughput independent of the number
-// of producers (2 CPUs, 1, 2 and 4 producers: 41, 31, 22 M/s without, 52, 52, 52 M/s with).
-inline constexpr int kYields = 8;
+// No sched_yield between the pauses and parking: the scheduler takes it for a renounced time slice
+// and makes the thread wait for its next one. On busy CPUs the hand-over to a consumer that had
+// yielded before it parked took 3.8 ms (median; one slice), without 2.8 us; the throughput gained
+// by yielding with more threads than CPUs (22 to 52 M/s at four producers) is not worth that.
 
 using Deadline = std::chrono::steady_clock::time_point;
 inline constexpr Deadline kNever = Deadline::max();
@@ -189,7 +188,7 @@ class alignas(kCacheLineBytes) EventCount {
 };
 static_assert(sizeof(EventCount) == kCacheLineBytes, "read at every push: must not share its line");
 
-// Calls `attempt` until it answers true: with pauses, then yields between, then parked on `event`.
+// Calls `attempt` until it answers true: with pauses between, then parked on `event`.
 // False when the deadline passes first.
 template <class Attempt>
 bool await(EventCount& event, Deadline deadline, int first_pause, Attempt&& attempt) noexcept {
@@ -197,10 +196,6 @@ bool await(EventCount& event, Deadline deadline, int first_pause, Attempt&& atte
     for (int pause = first_pause; pause <= kLastPause; pause *= 2) {
       if (attempt()) return true;
       for (int i = 0; i < pause; ++i) cpu_relax();
-    }
-    for (int i = 0; i < kYields; ++i) {
-      if (attempt()) return true;
-      std::this_thread::yield();
     }
     event.prepare();
     if (attempt()) {

@@ -18,6 +18,9 @@ struct SpinBudget {
   int least = 0;
   int most = 0;
   int now = 0;
+  // Offers of the CPU between spinning and parking: for teams that are larger than their CPUs only,
+  // see WorkerPool::kYieldsCrowded.
+  int yields = 0;
 
   void hit() noexcept { now = std::min(now * 2, most); }
   void miss() noexcept { now = std::max(now / 2, least); }
@@ -47,7 +50,7 @@ class alignas(kCacheLineBytes) Turnstile {
       if (passed(generation)) return budget.hit();
       cpu_relax();
     }
-    for (int i = 0; i < kYields; ++i) {
+    for (int i = 0; i < budget.yields; ++i) {
       if (passed(generation)) return budget.miss();
       std::this_thread::yield();
     }
@@ -56,10 +59,6 @@ class alignas(kCacheLineBytes) Turnstile {
   }
 
  private:
-  // Before parking, the CPU is offered to whoever is ready to run: with more threads than CPUs that
-  // is often the one waited for, and a switch (1 us) is cheaper than parking and waking (5 us and
-  // more). Alone on its CPU a thread spends 16 x 0.35 us here, once per parking.
-  static constexpr int kYields = 16;
   static constexpr uint32_t kParkedBit = 1;
   static constexpr uint32_t kStep = 2;
 

@@ -28,10 +28,12 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::create(const WorkerPoolOptions& 
 
 WorkerPool::WorkerPool(int size, const std::string& name)
     : size_(size), name_(name), members_(size_t(size)) {
-  const int most = size > detail::usable_cpu_count() ? kSpinsLeast : kSpinsMost;
+  const bool crowded = size > detail::usable_cpu_count();
+  const int most = crowded ? kSpinsLeast : kSpinsMost;
+  const int yields = crowded ? kYieldsCrowded : 0;
   for (Member& member : members_) {
-    member.between_runs = {.least = most, .most = most, .now = most};
-    member.in_run = {.least = kSpinsLeast, .most = most, .now = most};
+    member.between_runs = {.least = most, .most = most, .now = most, .yields = 0};
+    member.in_run = {.least = kSpinsLeast, .most = most, .now = most, .yields = yields};
   }
 }
 
