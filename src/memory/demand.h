@@ -3,7 +3,7 @@
 //
 // Once a period (Pool::maintain) every class in use and the pool as a whole give one sample to a
 // predict::ReserveForecast of their own, which forecasts the next period and adds a margin learned
-// from its past errors, so that demand exceeds it in one period of two hundred. Classes are
+// from its past errors, so that demand exceeds it in one period of four hundred. Classes are
 // prepared up to theirs (spans cut and touched, so that their blocks cost neither commit nor page
 // fault); the pool's free pages are filled up or returned until live, cached and free bytes
 // together are the pool's.

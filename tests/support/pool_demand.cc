@@ -82,12 +82,12 @@ PoolDemand play_on_pool(const std::vector<TraceRequest>& requests, Sizing sizing
   return result;
 }
 
-PoolDemandVerdict compare_with_fixed(const std::vector<TraceRequest>& requests, Sizing::Kind kind) {
+PoolDemandVerdict compare_with_fixed(const std::vector<TraceRequest>& requests, Sizing::Kind kind,
+                                     uint64_t step_bytes) {
   PoolDemandVerdict verdict;
   verdict.learned = play_on_pool(requests, {});
-  const uint64_t step = uint64_t{kind == Sizing::kSlack ? 4u : 32u} << 20;
   constexpr uint64_t kBytesMax = uint64_t{1} << 30;  // then it is worse than any resident figure
-  for (uint64_t bytes = 0; bytes <= kBytesMax; bytes += step) {
+  for (uint64_t bytes = 0; bytes <= kBytesMax; bytes += step_bytes) {
     const PoolDemand fixed = play_on_pool(requests, {kind, bytes});
     if (bytes == 0 || fixed.resident_bytes_peak <= verdict.learned.resident_bytes_peak) {
       verdict.bytes_at_equal_peak = bytes;

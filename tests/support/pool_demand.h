@@ -35,7 +35,7 @@ struct PoolDemand {
 
 PoolDemand play_on_pool(const std::vector<TraceRequest>& requests, Sizing sizing);
 
-// What a sweep of fixed sizes (slacks 4 MiB, thresholds 32 MiB apart) offers against what was learned.
+// What a sweep of fixed sizes `step_bytes` apart offers against what was learned.
 struct PoolDemandVerdict {
   PoolDemand learned;
   uint64_t bytes_at_equal_slow = 0;  // the smallest with as few slow allocations
@@ -44,6 +44,7 @@ struct PoolDemandVerdict {
   PoolDemand fixed_at_equal_peak;    // its run: compare slow_commits
 };
 
-PoolDemandVerdict compare_with_fixed(const std::vector<TraceRequest>& requests, Sizing::Kind kind);
+PoolDemandVerdict compare_with_fixed(const std::vector<TraceRequest>& requests, Sizing::Kind kind,
+                                     uint64_t step_bytes);
 
 }  // namespace llmos::test
