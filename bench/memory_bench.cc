@@ -189,10 +189,10 @@ class Pinned {
   bool pinned_ = false;
 };
 
-// Thread 0 allocates, thread 1 frees; memory is there later than elsewhere, since blocks also rest in
-// the second thread's cache and on the way back, hence the longer warm-up. Two threads' iterations make two blocks, so the time of an
-// iteration is that of one block on both sides. The faster side's waiting is part of the CPU time;
-// the counter wait_ns says how much.
+// Thread 0 allocates, thread 1 frees; memory is there later than elsewhere, since blocks also rest
+// in the second thread's cache and on the way back, hence the longer warm-up. Two threads'
+// iterations make two blocks, so the time of an iteration is that of one block on both sides. The
+// faster side's waiting is part of the CPU time; the counter wait_ns says how much.
 template <class Heap>
 void run_remote(benchmark::State& state, Heap heap) {
   static Handover handover;

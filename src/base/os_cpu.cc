@@ -195,12 +195,12 @@ std::string cpu_list_text(std::span<const int> cpus) {
   return text.str();
 }
 
-Status pin_this_thread(int cpu) {
+Status pin_thread(pthread_t thread, int cpu) {
   int error = EINVAL;
   if (cpu >= 0 && cpu < kCpusMax) {
     CpuMask mask;
     mask.add(cpu);
-    error = pthread_setaffinity_np(pthread_self(), CpuMask::kBytes, mask.set());
+    error = pthread_setaffinity_np(thread, CpuMask::kBytes, mask.set());
     if (error == 0) return Status();
   }
   Text message;
@@ -210,6 +210,8 @@ Status pin_this_thread(int cpu) {
                                          << cpu_list_text(allowed_cpus()) << ')')
                                     .str());
 }
+
+Status pin_this_thread(int cpu) { return pin_thread(pthread_self(), cpu); }
 
 void name_this_thread(std::string_view name) noexcept {
   constexpr size_t kNameBytesMax = 15;

@@ -6,6 +6,8 @@
 // dependency of everybody who links us.
 #pragma once
 
+#include <pthread.h>
+
 #include <cstddef>
 #include <span>
 #include <string>
@@ -59,8 +61,8 @@ inline int usable_cpu_count() { return cpu_topology().usable_cpu_count(); }
 Result<std::vector<int>> parse_cpu_list(std::string_view text);
 std::string cpu_list_text(std::span<const int> cpus);  // the other way; `cpus` ascending
 
-// The calling thread runs on `cpu` only from now on. kInvalid when that is not one of this
-// process's.
+// The thread runs on `cpu` only from now on. kInvalid when that is not one of this process's.
+Status pin_thread(pthread_t thread, int cpu);
 Status pin_this_thread(int cpu);
 
 // For debuggers and top. The kernel keeps the first 15 bytes.

@@ -6,7 +6,7 @@
 #include <tbb/task_arena.h>
 
 #include "base/check.h"
-#include "sync/cpu_set.h"
+#include "base/os_cpu.h"
 
 namespace llmos {
 
@@ -17,7 +17,7 @@ struct TaskArena::Arena {
 
 TaskArena::TaskArena(int threads_max) {
   LLMOS_CHECK(threads_max >= 0) << "expected 0 or more threads, found " << threads_max;
-  arena_.reset(new Arena{threads_max == 0 ? detail::usable_cpu_count() : threads_max});
+  arena_.reset(new Arena{threads_max == 0 ? os::usable_cpu_count() : threads_max});
 }
 
 TaskArena::~TaskArena() = default;

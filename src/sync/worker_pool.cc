@@ -6,12 +6,12 @@
 #include <system_error>
 
 #include "base/check.h"
-#include "sync/cpu_set.h"
+#include "base/os_cpu.h"
 
 namespace llmos {
 
 Result<std::unique_ptr<WorkerPool>> WorkerPool::create(const WorkerPoolOptions& options) {
-  const int size = options.members == 0 ? detail::usable_cpu_count() : options.members;
+  const int size = options.members == 0 ? os::usable_cpu_count() : options.members;
   if (size < 1 || size > kMembersMax)
     return Status(Code::kInvalid, (Text() << "worker pool: expected 1 to " << kMembersMax
                                           << " members, found " << size)
@@ -28,7 +28,7 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::create(const WorkerPoolOptions& 
 
 WorkerPool::WorkerPool(int size, const std::string& name)
     : size_(size), name_(name), members_(size_t(size)) {
-  const bool crowded = size > detail::usable_cpu_count();
+  const bool crowded = size > os::usable_cpu_count();
   const int most = crowded ? kSpinsLeast : kSpinsMost;
   const int yields = crowded ? kYieldsCrowded : 0;
   for (Member& member : members_) {
@@ -51,11 +51,11 @@ Status WorkerPool::start(const WorkerPoolOptions& options) {
     const std::string suffix = std::to_string(rank);
     const std::string name = name_.substr(0, 15 - suffix.size()) + suffix;
     pthread_setname_np(thread.native_handle(), name.c_str());
-    if (!options.cpus.empty() && !detail::pin(thread, options.cpus[size_t(rank)]))
-      return Status(Code::kDenied, (Text() << "worker pool: cannot pin member " << rank
-                                           << " to CPU " << options.cpus[size_t(rank)]
-                                           << ": not a CPU that this process may use")
-                                       .str());
+    if (options.cpus.empty()) continue;
+    if (Status pinned = os::pin_thread(thread.native_handle(), options.cpus[size_t(rank)]);
+        !pinned.ok())
+      return Status(pinned.code(),
+                    (Text() << "worker pool: member " << rank << ": " << pinned.message()).str());
   }
   return {};
 }

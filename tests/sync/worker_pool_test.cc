@@ -208,8 +208,8 @@ TEST(WorkerPool, BadOptionsAreValues) {
             Code::kInvalid);
   EXPECT_EQ(WorkerPool::create({.members = 2, .cpus = {0}}).status().code(), Code::kInvalid);
   EXPECT_EQ(WorkerPool::create({.members = 2, .cpus = {0, 1 << 20}}).status().code(),
-            Code::kDenied);
-  EXPECT_EQ(WorkerPool::create({.members = 2, .cpus = {0, -1}}).status().code(), Code::kDenied);
+            Code::kInvalid);
+  EXPECT_EQ(WorkerPool::create({.members = 2, .cpus = {0, -1}}).status().code(), Code::kInvalid);
 }
 
 }  // namespace
