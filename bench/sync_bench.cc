@@ -4,15 +4,15 @@
 //   sync_bench --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true
 //
 // Things     MpscQueue, MpmcQueue, SpscRing; TbbBoundedQueue (tbb::concurrent_bounded_queue),
-// TbbQueue
-//            (tbb::concurrent_queue, unbounded), MutexQueue (std::mutex and std::deque, bounded).
+//            TbbQueue (tbb::concurrent_queue, unbounded), MutexQueue (std::mutex and std::deque,
+//            bounded).
 // Pump       n producers, one consumer more, all with the waiting calls; time per message.
 //            PumpTry: with the try calls, yielding when refused. PumpBatch: the consumer takes up
 //            to 64.
 // Uncontended  one thread, one push and one pop.
 // HandOver   one message in flight; p50_ns and p99_ns from push to the end of pop. HandOverSpin:
-// the
-//            consumer polls with try_pop. HandOverPark: it sleeps in pop when the message comes.
+//            the consumer polls with try_pop. HandOverPark: it sleeps in pop when the message
+//            comes.
 // Barrier, Run  one barrier of a run in progress, one empty run; members n.
 // loss       messages pushed and not received, or received with another content. Must be 0.
 #include <benchmark/benchmark.h>

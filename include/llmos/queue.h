@@ -2,9 +2,9 @@
 // Bounded lock-free queues that can be waited on, timed and closed.
 //
 //   llmos::MpscQueue<Job> queue(1024);
-//   std::jthread consumer([&] { while (auto job = queue.pop()) run(*job); });   // until closed and
-//   empty if (!queue.try_push(std::move(job))) retry_later(job);                      // full: the
-//   job is still ours queue.close(); // what was pushed is still delivered
+//   std::jthread consumer([&] { while (auto job = queue.pop()) run(*job); });  // until it is closed
+//   if (!queue.try_push(std::move(job))) retry_later(job);  // full: the job is still ours
+//   queue.close();                                          // what was pushed is still delivered
 //
 // Two queues with one interface: MpscQueue for any number of producers and one consumer thread (the
 // faster one), MpmcQueue for any number of both.
@@ -12,15 +12,13 @@
 // Words     A *ticket* is the number of a push since construction; ticket t lives in slot t mod
 //           capacity. A push *claims* a ticket, moves its value into the slot and *publishes* it.
 // Order     Elements leave in the order of their tickets; each producer's own order is kept. The
-// queues
-//           are linearisable first-in-first-out queues, "before" between threads meaning
+//           queues are linearisable first-in-first-out queues, "before" between threads meaning
 //           happens-before.
 // Weak      try_pop answers nothing when the queue is empty or when the oldest push is still
-// between
-//           claim and publish, even if later pushes are done. try_push of the MpmcQueue answers
-//           full likewise when the pop of the slot's former element is still in progress. Neither
-//           happens without a call in progress on another thread, and the blocking calls wait it
-//           out.
+//           between claim and publish, even if later pushes are done. try_push of the MpmcQueue
+//           answers full likewise when the pop of the slot's former element is still in progress.
+//           Neither happens without a call in progress on another thread, and the blocking calls
+//           wait it out.
 // Closing   close() from any thread. A push either claimed before it and is delivered, or fails and
 //           leaves its value with the caller. Consumers get everything that was claimed, and only
 //           then the end (nullopt, 0). drain() closes and returns what is left. Nothing is lost or
@@ -518,8 +516,7 @@ static_assert(
 //   (1) head_ <= ticket_of(tail_); both only grow, and tail_ not after closing
 //   (2) lap(t) = t / capacity; slot.turn == 2 lap(t): free for ticket t; 2 lap(t) + 1: holds its
 //   element (3) only the thread whose compare-exchange moved tail_ from t makes 2 lap(t) into 2
-//   lap(t) + 1, only
-//       the one that moved head_ from t makes that into 2 lap(t) + 2
+//       lap(t) + 1, only the one that moved head_ from t makes that into 2 lap(t) + 2
 //   (4) a waiting consumer that got an element wakes the next when another is ready, and likewise a
 //       producer: a call may have gone to a waiter that found the slot in order not ready yet
 template <QueueElement T, QueueProbe<T> Probe = NoProbe>

@@ -38,8 +38,7 @@ struct JsonMember;
 // Depth    No method recurses: a chain of a million arrays may be copied, compared and destroyed.
 // Threads  As a std::string: reading from many, or writing from one.
 // Failure  Asking for another type gives null, nullopt or an empty span. Adding to the wrong type
-// is
-//          a programmer error (CHECK).
+//          is a programmer error (CHECK).
 class Json {
  public:
   enum class Kind : uint8_t { kNull, kBool, kInt, kUint, kDouble, kString, kArray, kObject };

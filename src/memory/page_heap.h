@@ -3,9 +3,8 @@
 // decides when to take memory from the backing and when to return it.
 //
 // Words    A span is *used* (by a class or one large block), *free* (has memory, no user) or
-// *returned* (addresses
-//          only). Every page of the range belongs to exactly one span, or lies at or behind
-//          frontier(), where no span has ever been.
+//          *returned* (addresses only). Every page of the range belongs to exactly one span, or
+//          lies at or behind frontier(), where no span has ever been.
 // Owner    The pool. Span records live until the heap ends and are recycled; a Span* is valid while
 // used. Threads  any; one lock, held for a search of bounded length and, when memory must be taken,
 // one commit. Failure  allocate answers nullptr when the budget or the backing refuses, after

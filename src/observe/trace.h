@@ -15,8 +15,7 @@
 //          written. When the chunks are used up, further events are counted and dropped.
 // Threads  Every method from any thread. Writing an event takes no lock and never waits.
 // Cost     Off: one relaxed load and one branch per span (0.2 ns in observe_bench). On: two reads
-// of
-//          the time-stamp counter and one event (17 ns).
+//          of the time-stamp counter and one event (17 ns).
 // Names    are string literals, or live as long as the tracer. Anything else than UTF-8 in them
 //          becomes U+FFFD.
 //

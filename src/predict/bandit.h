@@ -14,8 +14,7 @@
 //          (32 bits); a reward for an arm that is gone is dropped (false), because it may arrive
 //          late.
 // Cost     choose() is O(arms) (LinUcb: O(arms d^2)), reward() O(1) (O(d^2)) after an O(arms)
-// look-up
-//          of the id; neither allocates. Memory is taken by create().
+//          look-up of the id; neither allocates. Memory is taken by create().
 // Threads  A value with one writer.
 // Failure  create() kInvalid; add_arm() kExhausted at arms_max; choose() nullopt without arms;
 //          reward() false and nothing learned for an unknown arm or a reward that is not finite

@@ -8,8 +8,7 @@
 // Words
 //   period     one sample to the next; the user's clock decides how long that is
 //   horizon    periods between deciding a reserve and needing it: reserve() after sample t is
-//   judged
-//              by sample t + horizon
+//              judged by sample t + horizon
 //   short      a period whose demand exceeded the reserve decided for it
 //   residual   (demand - forecast) / scale, scale being the decayed mean of |demand - forecast|
 //

@@ -17,8 +17,7 @@ namespace llmos {
 //
 // Invariants
 //   (1) manual: once set, every wait answers true until reset(); automatic: one set() ends one
-//   wait,
-//       sets before that wait count as one
+//       wait, sets before that wait count as one
 //   (2) a closed event never becomes set
 class Event {
  public:

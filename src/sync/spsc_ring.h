@@ -5,9 +5,8 @@
 // Threads   push calls belong to the producer thread, pop calls and drain() to the consumer thread;
 //           close() and the numbers are for any thread.
 // Closing   A push marks itself busy, then looks whether the ring is open: two plain operations
-// that
-//           the process barrier of close() orders (as in EventCount). So the end is told only when
-//           no push can still succeed.
+//           that the process barrier of close() orders (as in EventCount). So the end is told only
+//           when no push can still succeed.
 //
 // Invariants
 //   (1) head_ <= tail_ <= head_ + capacity; head_ is written by the consumer, tail_ by the

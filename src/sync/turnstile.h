@@ -29,8 +29,7 @@ struct SpinBudget {
 // Invariants
 //   (1) the word is twice the number of advances, plus 1 while somebody may be parked on it
 //   (2) whoever parks has made it odd first, and an advance that replaces an odd word wakes all:
-//   the
-//       two are read-modify-writes of one word, so no advance is slept through
+//       the two are read-modify-writes of one word, so no advance is slept through
 class alignas(kCacheLineBytes) Turnstile {
  public:
   // To be read while the next advance cannot happen yet.

@@ -17,8 +17,7 @@
 // CHECKed.
 //             A member may run another pool.
 // Exceptions  A member whose function throws takes no part in the barriers that follow, so the
-// others
-//             go on; run() rethrows the first exception once all members have finished.
+//             others go on; run() rethrows the first exception once all members have finished.
 // Waiting     Spins for at most kSpinsMost pauses, then parks; a member whose waits end in parking
 //             spins ever less (SpinBudget). A team larger than the CPUs it may use parks almost at
 //             once.
@@ -27,8 +26,7 @@
 // Invariants
 //   (1) unfinished_ == pool threads that have not returned from this run's function
 //   (2) to_arrive_ == members that have not arrived at the current barrier; it is 0 only between
-//   the last
-//       arrival and the re-arming by that member, when all others wait
+//       the last arrival and the re-arming by that member, when all others wait
 //   (3) active_ == members of this run that have not thrown
 //   (4) kernel_ and error_ are written while no pool thread runs, or by the one member that won
 //   failed_

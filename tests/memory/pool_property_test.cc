@@ -20,8 +20,6 @@ constexpr size_t kMiB = size_t{1} << 20;
 
 class Model {
  public:
-  explicit Model(Pool& pool) : pool_(pool) {}
-
   void add(void* block, size_t bytes) {
     const auto address = reinterpret_cast<uintptr_t>(block);
     const auto after = live_.lower_bound(address);
@@ -73,7 +71,6 @@ class Model {
     return {0, bytes / 2, bytes - 4};
   }
 
-  Pool& pool_;
   std::map<uintptr_t, Entry> live_;
   std::vector<uintptr_t> order_;
   uint64_t counter_ = 1;
@@ -103,7 +100,7 @@ TEST_P(PoolProperty, BehavesLikeTheModel) {
   const Case& test = GetParam();
   std::mt19937_64 random(test::seed("pool property"));
   const auto pool = Pool::create({.bytes_max = test.cap, .checks = test.checks}).value();
-  Model model(*pool);
+  Model model;
   size_t refused = 0, target = 2000;
   for (int i = 0; i < test.operations; ++i) {
     if (i % 20'000 == 0) target = 1 + random() % 4000;  // grow and shrink in waves
