@@ -196,6 +196,16 @@ struct ThreadPools {
 // the loader; its 256 bytes fit the static reserve that glibc keeps for libraries loaded later.
 extern LLMOS_API __thread ThreadPools thread_pools __attribute__((tls_model("initial-exec")));
 
+// A word that other threads may change meanwhile, where an older value does no harm. It is read whole
+// either way; thread sanitizer wants to be told.
+inline size_t read_racy(const size_t& word) {
+#if LLMOS_HAS_TSAN
+  return __atomic_load_n(&word, __ATOMIC_RELAXED);
+#else
+  return word;
+#endif
+}
+
 // `bound` as another thread may have moved it, read after the store to `own`. Between owner and
 // closer the closer's barrier orders the hardware; this orders the compiler, and nothing else, so
 // that it may keep its registers. An aligned pointer is read whole either way; thread sanitizer
@@ -248,7 +258,7 @@ class LLMOS_API Pool {
   void deallocate(void* block, size_t bytes) noexcept;
 
   size_t usable_bytes(const void* block) const noexcept;  // 0 when not in this pool
-  bool owns(const void* block) const noexcept { return page_of(block) < page_count_; }
+  bool owns(const void* block) const noexcept { return page_of(block) < page_count(); }
 
   // Makes room for `count` more blocks of `bytes` ahead of their use, touched and ready.
   Status prewarm(size_t bytes, size_t count);
@@ -290,11 +300,12 @@ class LLMOS_API Pool {
                                size_t bytes) noexcept;
   static void deallocate_slow(Pool* pool, void* block) noexcept;
   static void deallocate_closed(Pool* pool, detail::CacheBins* cache, uint32_t size_class) noexcept;
+  size_t page_count() const noexcept { return detail::read_racy(page_count_); }
   void push(detail::CacheBins* cache, uint32_t size_class, void* block) noexcept;
 
-  // Read by every fast path, written once.
+  // Read by every fast path; all but the page count are written once.
   uintptr_t base_ = 0;                   // first address
-  size_t page_count_ = 0;                // pages of the reserved range
+  size_t page_count_ = 0;                // pages in use so far, from the first on; grows
   const uint8_t* page_class_ = nullptr;  // class of the block that each page belongs to
   uint32_t slot_ = detail::kCachedPools;
   std::unique_ptr<Impl> impl_;
@@ -481,7 +492,7 @@ inline void Pool::push(detail::CacheBins* cache, uint32_t size_class, void* bloc
 inline void Pool::deallocate(void* block) noexcept {
   detail::CacheBins* const cache = detail::thread_pools.caches[slot_];
   const size_t page = page_of(block);
-  if (__builtin_expect(cache == nullptr || page >= page_count_, false)) {
+  if (__builtin_expect(cache == nullptr || page >= page_count(), false)) {
     return deallocate_slow(this, block);
   }
   push(cache, page_class_[page], block);

@@ -43,7 +43,6 @@ PageHeap::PageHeap(Backing& backing, Budget& budget, uint64_t bytes_max, Clock c
       page_spans_(backing.metadata(), budget, size_t{page_count_} * sizeof(uint32_t)),
       span_records_(backing.metadata(), budget, (size_t{page_count_} + 3) * sizeof(Span)) {
   if (!classes_.valid() || !page_spans_.valid() || !span_records_.valid()) return;
-  if (!classes_.reach(page_count_)) return;
   base_ = backing_.reserve(size_t{page_count_} * kPageBytes, kHugeBytes);
 }
 
@@ -208,9 +207,11 @@ bool PageHeap::extend_frontier(uint32_t page_count) {
   const uint64_t wanted = (uint64_t{page_count} + kHugePages - 1) / kHugePages * kHugePages;
   if (wanted > page_count_ - frontier_) return false;
   const uint32_t pages = uint32_t(wanted);
-  if (!page_spans_.reach((size_t{frontier_} + pages) * sizeof(uint32_t))) return false;
+  const size_t reached = size_t{frontier_} + pages;
+  if (!classes_.reach(reached) || !page_spans_.reach(reached * sizeof(uint32_t))) return false;
   const uint32_t first = frontier_;
-  frontier_ += pages;
+  __atomic_store_n(&frontier_, first + pages, __ATOMIC_RELAXED);
+  if (frontier_word_) __atomic_store_n(frontier_word_, reached, __ATOMIC_RELAXED);
   join_neighbours(new_span(first, pages, Span::State::kReturned, 0));
   return true;
 }
@@ -383,11 +384,17 @@ size_t PageHeap::return_all() {
   return return_all_locked();
 }
 
+void PageHeap::publish_frontier(size_t* word) {
+  std::lock_guard lock(mutex_);
+  frontier_word_ = word;
+  __atomic_store_n(word, size_t{frontier_}, __ATOMIC_RELAXED);
+}
+
 // ---- Reading ----
 
 Span* PageHeap::span_of(const void* address) const {
   const size_t page = size_t(static_cast<const std::byte*>(address) - base_) / kPageBytes;
-  if (page >= page_count_ || page_classes()[page] == detail::kClassNone) return nullptr;
+  if (page >= frontier() || page_classes()[page] == detail::kClassNone) return nullptr;
   return &span_at(page_spans()[page]);
 }
 

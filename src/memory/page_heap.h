@@ -91,7 +91,9 @@ class PageHeap {
   uint32_t index_of(const Span* span) const { return uint32_t(span - spans()); }
 
   std::byte* base() const { return base_; }
-  uint32_t page_count() const { return page_count_; }
+  // Pages that a span has ever covered; the page table reaches so far. Also kept in `word` from now on (relaxed).
+  uint32_t frontier() const { return __atomic_load_n(&frontier_, __ATOMIC_RELAXED); }
+  void publish_frontier(size_t* word);
   const uint8_t* page_classes() const { return reinterpret_cast<const uint8_t*>(classes_.base()); }
 
   struct Totals {
@@ -143,13 +145,15 @@ class PageHeap {
   Budget& budget_;
   std::byte* base_ = nullptr;
   uint32_t page_count_ = 0;
-  uint32_t frontier_ = 0;      // first page that no span has covered
+  uint32_t frontier_ = 0;  // first page that no span has covered; written under the lock
+  size_t* frontier_word_ = nullptr;
   uint32_t span_count_ = 1;    // records made; index 0 is "none"
   uint32_t unused_spans_ = 0;  // recycled records, linked by next
 
   mutable std::mutex mutex_;
-  GrowingRange classes_;     // uint8_t per page, committed in full: 1/16384 of the range
-  GrowingRange page_spans_;  // uint32_t per page, grows with the frontier
+  // Grow with the frontier.
+  GrowingRange classes_;     // uint8_t per page
+  GrowingRange page_spans_;  // uint32_t per page
   GrowingRange span_records_;
   Lists free_, returned_;
   Totals totals_{};

@@ -62,11 +62,11 @@ Result<std::unique_ptr<Pool>> Pool::create(PoolOptions options) {
 
 Pool::Pool(std::unique_ptr<Impl> impl)
     : base_(reinterpret_cast<uintptr_t>(impl->heap.base())),
-      page_count_(impl->heap.page_count()),
       page_class_(impl->heap.page_classes()),
       slot_(impl->slot),
       impl_(std::move(impl)) {
   impl_->resource.pool = this;
+  impl_->heap.publish_frontier(&page_count_);
 }
 
 Pool::~Pool() = default;
@@ -102,7 +102,7 @@ void Pool::deallocate_slow(Pool* pool, void* block) noexcept {
   if (!block) return;
   Impl& impl = *pool->impl_;
   const size_t page = pool->page_of(block);
-  if (page >= pool->page_count_) impl.fault("deallocate", block, "is not from this pool");
+  if (page >= impl.heap.frontier()) impl.fault("deallocate", block, "is not from this pool");
   const uint32_t size_class = pool->page_class_[page];
   detail::CacheBins* const cache =
       size_class >= detail::kClassFirst ? impl.this_threads_cache() : nullptr;
