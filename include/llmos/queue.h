@@ -514,9 +514,10 @@ static_assert(
 //
 // Invariants
 //   (1) head_ <= ticket_of(tail_); both only grow, and tail_ not after closing
-//   (2) lap(t) = t / capacity; slot.turn == 2 lap(t): free for ticket t; 2 lap(t) + 1: holds its
-//   element (3) only the thread whose compare-exchange moved tail_ from t makes 2 lap(t) into 2
-//       lap(t) + 1, only the one that moved head_ from t makes that into 2 lap(t) + 2
+//   (2) lap(t) = t / capacity; slot.turn == 2 lap(t): free for ticket t; 2 lap(t) + 1: its element is
+//       there
+//   (3) only the thread whose compare-exchange moved tail_ from t makes 2 lap(t) into 2 lap(t) + 1,
+//       only the one that moved head_ from t makes that into 2 lap(t) + 2
 //   (4) a waiting consumer that got an element wakes the next when another is ready, and likewise a
 //       producer: a call may have gone to a waiter that found the slot in order not ready yet
 template <QueueElement T, QueueProbe<T> Probe = NoProbe>
