@@ -252,6 +252,7 @@ enum class Claim : uint8_t { kDone, kFull, kClosed };
 //   bool pop_once(Sink)              one try to pop, handing the element to `Sink(T&&)`
 //   size_t pop_once(span<T>)         one try to pop several
 //   bool finished()                  closed, and every ticket claimed before has been taken
+//   ring_, tail_, head_, not_empty_, not_full_
 template <class Queue, QueueElement T>
 class QueueInterface {
  public:
@@ -301,10 +302,35 @@ class QueueInterface {
     return count > 0 ? count : pop_until(out, deadline_after(timeout));
   }
 
+  // From now on every push fails; wakes all who wait. Idempotent.
+  void close() noexcept {
+    // Release, for who sees closed() sees what the closer did before.
+    self().tail_.fetch_or(kClosedBit, std::memory_order_acq_rel);
+    self().not_empty_.notify(SIZE_MAX);
+    self().not_full_.notify(SIZE_MAX);
+  }
+  bool closed() const noexcept {
+    return (self().tail_.load(std::memory_order_acquire) & kClosedBit) != 0;
+  }
+  size_t capacity() const noexcept { return self().ring_.capacity(); }
+  // Elements claimed by producers and not by the consumers; a moment's value between 0 and capacity.
+  size_t size() const noexcept {
+    // The head first: it never passes the tail.
+    const uint64_t head = self().head_.load(std::memory_order_acquire);
+    const uint64_t tail = ticket_of(self().tail_.load(std::memory_order_acquire));
+    return size_t(std::min<uint64_t>(tail - head, capacity()));
+  }
+  QueueStats stats() const noexcept {
+    // Popped first, so that it never exceeds pushed.
+    const uint64_t popped = self().head_.load(std::memory_order_acquire);
+    const uint64_t pushed = ticket_of(self().tail_.load(std::memory_order_relaxed));
+    return {pushed, popped, full_rejections()};
+  }
+
   // Closes and takes everything that is left, waiting for pushes that claimed before: a consumer's
   // call. std::bad_alloc leaves the queue closed, with all its elements.
   std::vector<T> drain() {
-    self().close();
+    self().close();  // SpscRing has one of its own
     std::vector<T> left;
     left.reserve(self().size());
     while (std::optional<T> value = pop()) left.push_back(*std::move(value));
@@ -313,15 +339,17 @@ class QueueInterface {
 
  protected:
   // Relaxed: a statistic that orders nothing.
-  void count_rejection() noexcept {
-    full_rejections_.count.fetch_add(1, std::memory_order_relaxed);
-  }
   uint64_t full_rejections() const noexcept {
     return full_rejections_.count.load(std::memory_order_relaxed);
   }
 
  private:
   Queue& self() noexcept { return static_cast<Queue&>(*this); }
+  const Queue& self() const noexcept { return static_cast<const Queue&>(*this); }
+
+  void count_rejection() noexcept {
+    full_rejections_.count.fetch_add(1, std::memory_order_relaxed);
+  }
 
   bool push_until(T& value, Deadline deadline) noexcept {
     Claim claim = self().push_once(value);
@@ -390,29 +418,6 @@ class MpscQueue : public detail::QueueInterface<MpscQueue<T, Probe>, T> {
   MpscQueue(const MpscQueue&) = delete;
   MpscQueue& operator=(const MpscQueue&) = delete;
 
-  // From now on every push fails; wakes all who wait. Idempotent.
-  void close() noexcept {
-    // Release, for who sees closed() sees what the closer did before.
-    tail_.fetch_or(detail::kClosedBit, std::memory_order_acq_rel);
-    not_empty_.notify(SIZE_MAX);
-    not_full_.notify(SIZE_MAX);
-  }
-  bool closed() const noexcept {
-    return (tail_.load(std::memory_order_acquire) & detail::kClosedBit) != 0;
-  }
-  size_t capacity() const noexcept { return ring_.capacity(); }
-  // Elements claimed and not taken; from outside, a moment's value between 0 and capacity.
-  size_t size() const noexcept {
-    const uint64_t head = head_.load(std::memory_order_acquire);  // first: head never passes tail
-    const uint64_t tail = detail::ticket_of(tail_.load(std::memory_order_acquire));
-    return size_t(std::min<uint64_t>(tail - head, capacity()));
-  }
-  QueueStats stats() const noexcept {
-    // Popped first, so that it never exceeds pushed.
-    const uint64_t popped = head_.load(std::memory_order_acquire);
-    const uint64_t pushed = detail::ticket_of(tail_.load(std::memory_order_relaxed));
-    return {pushed, popped, this->full_rejections()};
-  }
   Probe& probe() noexcept { return probe_; }
 
  private:
@@ -438,7 +443,9 @@ class MpscQueue : public detail::QueueInterface<MpscQueue<T, Probe>, T> {
 
   // Signed differences: a stale ticket may lie behind head_, and its compare-exchange will fail.
   bool has_room(uint64_t ticket) noexcept {
-    const auto room = [&](uint64_t head) { return int64_t(ticket - head) < int64_t(capacity()); };
+    const auto room = [&](uint64_t head) {
+      return int64_t(ticket - head) < int64_t(ring_.capacity());
+    };
     // Acquire, here and below: the consumer's last touch of the slot comes before ours, also when
     // another producer has seen head_ for us (it released what it acquired).
     if (room(head_seen_.load(std::memory_order_acquire))) [[likely]]
@@ -534,27 +541,6 @@ class MpmcQueue : public detail::QueueInterface<MpmcQueue<T, Probe>, T> {
   MpmcQueue(const MpmcQueue&) = delete;
   MpmcQueue& operator=(const MpmcQueue&) = delete;
 
-  // From now on every push fails; wakes all who wait. Idempotent.
-  void close() noexcept {
-    tail_.fetch_or(detail::kClosedBit, std::memory_order_acq_rel);
-    not_empty_.notify(SIZE_MAX);
-    not_full_.notify(SIZE_MAX);
-  }
-  bool closed() const noexcept {
-    return (tail_.load(std::memory_order_acquire) & detail::kClosedBit) != 0;
-  }
-  size_t capacity() const noexcept { return ring_.capacity(); }
-  // Elements claimed by producers and not by consumers; a moment's value between 0 and capacity.
-  size_t size() const noexcept {
-    const uint64_t head = head_.load(std::memory_order_acquire);  // first: head never passes tail
-    const uint64_t tail = detail::ticket_of(tail_.load(std::memory_order_acquire));
-    return size_t(std::min<uint64_t>(tail - head, capacity()));
-  }
-  QueueStats stats() const noexcept {
-    const uint64_t popped = head_.load(std::memory_order_acquire);
-    const uint64_t pushed = detail::ticket_of(tail_.load(std::memory_order_relaxed));
-    return {pushed, popped, this->full_rejections()};
-  }
   Probe& probe() noexcept { return probe_; }
 
  private:
@@ -596,7 +582,7 @@ class MpmcQueue : public detail::QueueInterface<MpmcQueue<T, Probe>, T> {
     // After closing, several consumers may wait for the last pushes in progress, and those that get
     // nothing must learn that it is over.
     if (not_empty_.waited_on()) [[unlikely]]
-      not_empty_.wake(closed() ? SIZE_MAX : 1);
+      not_empty_.wake(this->closed() ? SIZE_MAX : 1);
   }
 
   template <class Sink>
