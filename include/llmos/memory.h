@@ -9,8 +9,8 @@
 //   std::pmr::string text{pool->resource()};
 //
 // What a pool costs: 1.3 ns for an allocate/deallocate pair of any size up to 8 MiB (a Zen 5 at
-// 4.5 GHz; figures in bench/README.md), no system call in steady state. The fast path is inline in this header, so a program must be built with the
-// headers of the library it links (see version.h).
+// 4.5 GHz; figures in bench/README.md), no system call in steady state. The fast path is inline in
+// this header, so a program must be built with the headers of the library it links (see version.h).
 #pragma once
 
 #include <bit>
@@ -196,8 +196,8 @@ struct ThreadPools {
 // the loader; its 256 bytes fit the static reserve that glibc keeps for libraries loaded later.
 extern LLMOS_API __thread ThreadPools thread_pools __attribute__((tls_model("initial-exec")));
 
-// A word that other threads may change meanwhile, where an older value does no harm. It is read whole
-// either way; thread sanitizer wants to be told.
+// A word that other threads may change meanwhile, where an older value does no harm. It is read
+// whole either way; thread sanitizer wants to be told.
 inline size_t read_racy(const size_t& word) {
 #if LLMOS_HAS_TSAN
   return __atomic_load_n(&word, __ATOMIC_RELAXED);

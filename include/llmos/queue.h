@@ -2,7 +2,7 @@
 // Bounded lock-free queues that can be waited on, timed and closed.
 //
 //   llmos::MpscQueue<Job> queue(1024);
-//   std::jthread consumer([&] { while (auto job = queue.pop()) run(*job); });  // until it is closed
+//   std::jthread consumer([&] { while (auto job = queue.pop()) run(*job); });  // until closed
 //   if (!queue.try_push(std::move(job))) retry_later(job);  // full: the job is still ours
 //   queue.close();                                          // what was pushed is still delivered
 //
@@ -313,7 +313,7 @@ class QueueInterface {
     return (self().tail_.load(std::memory_order_acquire) & kClosedBit) != 0;
   }
   size_t capacity() const noexcept { return self().ring_.capacity(); }
-  // Elements claimed by producers and not by the consumers; a moment's value between 0 and capacity.
+  // Elements claimed by producers and not by consumers; a moment's value, 0 to capacity.
   size_t size() const noexcept {
     // The head first: it never passes the tail.
     const uint64_t head = self().head_.load(std::memory_order_acquire);
@@ -521,8 +521,8 @@ static_assert(
 //
 // Invariants
 //   (1) head_ <= ticket_of(tail_); both only grow, and tail_ not after closing
-//   (2) lap(t) = t / capacity; slot.turn == 2 lap(t): free for ticket t; 2 lap(t) + 1: its element is
-//       there
+//   (2) lap(t) = t / capacity; slot.turn == 2 lap(t): free for ticket t; 2 lap(t) + 1: its
+//       element is there
 //   (3) only the thread whose compare-exchange moved tail_ from t makes 2 lap(t) into 2 lap(t) + 1,
 //       only the one that moved head_ from t makes that into 2 lap(t) + 2
 //   (4) a waiting consumer that got an element wakes the next when another is ready, and likewise a

@@ -91,8 +91,9 @@ class PageHeap {
   uint32_t index_of(const Span* span) const { return uint32_t(span - spans()); }
 
   std::byte* base() const { return base_; }
-  // Pages that a span has ever covered; the page table reaches so far. Also kept in `word` from now on (relaxed).
+  // Pages that a span has ever covered; the page table reaches so far.
   uint32_t frontier() const { return __atomic_load_n(&frontier_, __ATOMIC_RELAXED); }
+  // Keeps `word` equal to frontier() from now on.
   void publish_frontier(size_t* word);
   const uint8_t* page_classes() const { return reinterpret_cast<const uint8_t*>(classes_.base()); }
 
