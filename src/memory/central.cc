@@ -273,7 +273,6 @@ size_t Central::prepare(uint64_t count, void (*touch)(std::byte* address, size_t
 void Central::sample(size_t bytes) {
   std::lock_guard lock(mutex_);
   ++totals_.slow_allocations;
-  ++totals_.requests_sampled;
   totals_.request_bytes += bytes;
   totals_.block_bytes_sampled += geometry().block_bytes;
 }

@@ -72,7 +72,7 @@ class Central {
 
   struct Totals {
     uint64_t spans, out, free_in_spans, in_depot;
-    uint64_t slow_allocations, requests_sampled, request_bytes, block_bytes_sampled;
+    uint64_t slow_allocations, request_bytes, block_bytes_sampled;
     bool operator==(const Totals&) const = default;
   };
   Totals totals() const;
