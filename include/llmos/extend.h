@@ -3,9 +3,13 @@
 // objects and keeps them alive while they are installed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
+#include "llmos/status.h"
 #include "llmos/version.h"
 
 namespace llmos {
@@ -25,5 +29,45 @@ class LogSink {
 // its installation; when this returns, no call into the sink before it is still running.
 // Thread-safe.
 LLMOS_API void set_log_sink(LogSink* sink, LogLevel level = LogLevel::kInfo);
+
+// Supplies the files of a model: from memory, an archive, a network of the host's own. LLMOS asks
+// for files by the names that a model directory would hold ("model.gguf", "config.json",
+// "model-00001-of-00002.safetensors").
+//
+// Owner    The host; it outlives what was opened from it, for weights are read when they are used.
+// Threads  Every method from any number of threads at once.
+// Failure  kNotFound for a name that is not there; any other status ends the opening or loading
+//          with it. The bytes are not trusted.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  // Bytes of the file; the same at every call.
+  virtual Result<uint64_t> size(const std::string& name) = 0;
+  // Exactly into.size() bytes from `offset`, which lie within size().
+  virtual Status read(const std::string& name, uint64_t offset, std::span<std::byte> into) = 0;
+  // The whole file where it already lies in memory, unchanged and aligned to 64 bytes while the
+  // source lives; empty where it does not: then read() is used.
+  virtual std::span<const std::byte> in_memory(const std::string& name) {
+    static_cast<void>(name);
+    return {};
+  }
+};
+
+// How far a long work is: loading, quantising.
+struct Progress {
+  uint64_t bytes_done{};
+  uint64_t bytes_total{};
+  uint32_t tensors_done{};
+  uint32_t tensors_total{};
+};
+
+// Hears how loading or quantising advances.
+class LoadProgress {
+ public:
+  virtual ~LoadProgress() = default;
+  // Called from one thread at a time, at least once a tensor, the last time with all done. False
+  // ends the work with kCancelled. Must not throw.
+  virtual bool advance(const Progress& progress) = 0;
+};
 
 }  // namespace llmos

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoint: the tensors and the description of a model, whatever files they lie in.
+//
+//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");   // or a Hugging Face directory
+//   const TensorInfo* info = checkpoint->find("token_embd.weight");
+//   Result<TensorView> view = checkpoint->view(*info);                // not copied
+//
+// Names of tensors and of metadata stay those of the format: model/ knows what they mean.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "format/gguf.h"
+#include "llmos/extend.h"
+#include "llmos/status.h"
+#include "tensor/view.h"
+
+namespace llmos {
+
+enum class CheckpointKind : uint8_t {
+  kGguf,         // one .gguf file, or the first of a split
+  kHuggingFace,  // a directory with config.json and safetensors files
+};
+
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;          // outermost first
+  uint32_t file = 0;    // index into Checkpoint::files()
+  uint64_t offset = 0;  // from the start of that file
+  uint64_t bytes = 0;
+};
+
+struct CheckpointOptions {
+  // Supplies the files instead of the file system; `path` then names the file or directory in it.
+  WeightSource* source = nullptr;
+};
+
+// Owner    It keeps the files mapped; views live as long as it does (or any copy of it: copies
+//          share the mapping).
+// Threads  Every const method from any number of threads.
+// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type Q1_0 in tensor blk.0.ffn_up.weight")
+//          with the file's name. After open() every tensor's range lies inside its file, its rows
+//          are whole blocks, and names occur once.
+class Checkpoint {
+ public:
+  static Result<Checkpoint> open(const std::string& path, const CheckpointOptions& options = {});
+
+  CheckpointKind kind() const noexcept;
+  const std::string& path() const noexcept;
+  std::span<const std::string> files() const noexcept;
+
+  // kGguf: all keys of the (first) file; empty otherwise.
+  const GgufMetadata& metadata() const noexcept;
+  // kHuggingFace: config.json, generation_config.json (null where it is missing); null otherwise.
+  const Json& config() const noexcept;
+  const Json& generation_config() const noexcept;
+
+  std::span<const TensorInfo> tensors() const noexcept;  // in the order of the files
+  const TensorInfo* find(std::string_view name) const noexcept;
+
+  // The tensor in the mapped file or in the source's memory. kUnsupported when the source has no
+  // memory to show: read() it.
+  Result<TensorView> view(const TensorInfo& info) const;
+  // Copies bytes [offset, offset + into.size()) of the tensor.
+  Status read(const TensorInfo& info, uint64_t offset, std::span<std::byte> into) const;
+  // A hint that the tensor will be read soon, or not for long. Harmless when it cannot be followed.
+  void will_need(const TensorInfo& info) const noexcept;
+  void dont_need(const TensorInfo& info) const noexcept;
+
+ private:
+  struct Impl;
+  explicit Checkpoint(std::shared_ptr<const Impl> impl) noexcept : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace llmos
