@@ -42,7 +42,8 @@ enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnu
 
 // The conversation for a chat template, as JSON in the form of the OpenAI API.
 struct ChatInput {
-  // An array of {"role", "content", "tool_calls", ...}.
+  // An array of {"role", "content", "tool_calls", ...}; or an object with this array as "messages",
+  // whose other members ("tools", "add_generation_prompt", ...) are variables as below and win.
   std::string messages{};
   // An array of tool descriptions; empty: none.
   std::string tools{};
