@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoint: the tensors and the description of a model, whatever files they lie in.
 //
-//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");   // or a Hugging Face directory
+//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");  // or a directory
 //   const TensorInfo* info = checkpoint->find("token_embd.weight");
 //   Result<TensorView> view = checkpoint->view(*info);                // not copied
 //
@@ -46,8 +46,8 @@ struct CheckpointOptions {
 // Owner    It keeps the files mapped; views live as long as it does (or any copy of it: copies
 //          share the mapping).
 // Threads  Every const method from any number of threads.
-// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type Q1_0 in tensor blk.0.ffn_up.weight")
-//          with the file's name. After open() every tensor's range lies inside its file, its rows
+// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type IQ1_S in tensor blk.0.ffn_up.weight"
+//          and the file's name). After open() every tensor's range lies inside its file, its rows
 //          are whole blocks, and names occur once.
 class Checkpoint {
  public:
