@@ -214,6 +214,7 @@ void dequantize_row(DType dtype, const std::byte* row, float* out, uint64_t elem
       return decode_blocks<BlockIQ4_XS, 256>(row, out, elements);
     case DType::kMXFP4:
       return decode_blocks<BlockMXFP4, 32>(row, out, elements);
+    case DType::kU8:
     case DType::kI8:
     case DType::kI16:
     case DType::kI32:
