@@ -5,11 +5,15 @@
     make_quants.py --blocks 1000000   prints one hash per type over so many blocks; tests_tensor prints the same for
                                       LLMOS_QUANT_BLOCKS=1000000 (tests/tensor/quant_test.cc)
 
+    make_quants.py --ggml LIB         writes quant_rmse.json: the root-mean-square errors of llama.cpp's quantizers, called
+                                      in its libggml-base.so LIB, on seeded data (samples() below)
+
 Block bytes come from splitmix64 (seed = the type's place in TYPES), eight at a time, little-endian, then bit 14 of a
 half-precision scale that is infinite or NaN is cleared. Per type: the first blocks and their values in hexadecimal, and
 the 64-bit FNV-1a of the value bytes of each 32 blocks.
 """
 import argparse
+import ctypes
 import json
 import pathlib
 
@@ -22,6 +26,8 @@ TYPES = {
     "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [],
 }
 BLOCKS, BLOCKS_PER_HASH = 512, 32
+ENCODED = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"]
+SAMPLES = 65536
 
 
 def random_bytes(seed, first, count):
@@ -81,16 +87,51 @@ def xor_of_words(name, count):
     return state
 
 
+def uniforms(seed, count):
+    """In (0, 1), from the words of random_bytes()."""
+    words = random_bytes(seed, 0, 8 * count).view(np.uint64)
+    return ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def samples():
+    """Name -> SAMPLES float32: normal, Laplace, and Student's t with four degrees of freedom."""
+    u = uniforms(100, 4 * SAMPLES).reshape(SAMPLES, 4).T
+    normal = np.sqrt(-2 * np.log(u[0])) * np.cos(2 * np.pi * u[1])
+    laplace = np.sign(u[0] - 0.5) * -np.log(1 - 2 * np.abs(u[0] - 0.5))
+    student = normal / np.sqrt(-2 * np.log(u[2] * u[3]) / 4)
+    return {name: (0.02 * x).astype(np.float32) for name, x in
+            {"normal": normal, "laplace": laplace, "student": student}.items()}
+
+
+def ggml_rmse(library, name, x):
+    dtype = gguf.GGMLQuantizationType[name]
+    block_elements, block_bytes = gguf.GGML_QUANT_SIZES[dtype]
+    out = np.zeros((len(x) // block_elements, block_bytes), np.uint8)
+    row = 256
+    library.ggml_quantize_chunk(int(dtype), x.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p),
+                                ctypes.c_int64(0), ctypes.c_int64(len(x) // row), ctypes.c_int64(row), None)
+    values = gguf.quants.dequantize(out, dtype).reshape(-1).astype(np.float64)
+    return float(np.sqrt(np.mean((values - x) ** 2)))
+
+
+def write(name, content):
+    pathlib.Path(__file__).with_name(name).write_text(json.dumps(content, indent=1) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--blocks", type=int)
-    count = parser.parse_args().blocks
-    if count:
+    parser.add_argument("--ggml")
+    options = parser.parse_args()
+    if options.blocks:
         for name in TYPES:
-            print(f"{name} {xor_of_words(name, count):016x}")
-        return
-    path = pathlib.Path(__file__).with_name("quants.json")
-    path.write_text(json.dumps({name: golden(name) for name in TYPES}, indent=1) + "\n")
+            print(f"{name} {xor_of_words(name, options.blocks):016x}")
+    elif options.ggml:
+        library = ctypes.CDLL(options.ggml)
+        write("quant_rmse.json", {data: {name: ggml_rmse(library, name, x) for name in ENCODED}
+                                  for data, x in samples().items()})
+    else:
+        write("quants.json", {name: golden(name) for name in TYPES})
 
 
 if __name__ == "__main__":
