@@ -60,7 +60,9 @@ def to_json(value, indent: str = "") -> str:
     return json.dumps(value)
 
 
-def describe(model: GoldenModel, proof: Proof, cases: list[dict], files: dict, readers: dict) -> dict:
+def describe(
+    model: GoldenModel, proof: Proof, cases: list[dict], files: dict, readers: dict
+) -> dict:
     return {
         "name": model.name,
         "architecture": model.architecture,
@@ -83,23 +85,30 @@ def describe(model: GoldenModel, proof: Proof, cases: list[dict], files: dict, r
     }
 
 
-def read_by_others(folder: Path, paths: list[Path], model: GoldenModel, twin, proof: Proof) -> tuple[dict, list[str]]:
+def read_by_others(
+    folder: Path, paths: list[Path], model: GoldenModel, twin, proof: Proof
+) -> tuple[dict, list[str]]:
     failures = []
     directory = verify.directory_error(folder / "hf", model, proof.results)
     if directory > verify.DIRECTORY_TOLERANCE:
         failures.append(f"the directory's own logits are off by {directory:.2g}")
+    wrong = verify.wrong_tensors(paths, twin)
+    if wrong:
+        failures.append(f"the GGUF file holds other values: {', '.join(wrong)}")
     exact, as_stored = verify.llama_cpp_errors(paths, model, twin, proof.state, proof.results)
     if not exact <= model.reader_tolerance:
-        failures.append(f"llama.cpp is off by {exact:.3g} on the GGUF file, wanted {model.reader_tolerance}")
+        failures.append(
+            f"llama.cpp is off by {exact:.3g} on the GGUF file, wanted {model.reader_tolerance}"
+        )
     other = verify.transformers_error(paths, proof.results)
     agrees = isinstance(other, float) and other <= prove.TOLERANCE
-    print(f"  llama.cpp {exact:.2g} (file as stored {as_stored:.2g}), transformers {other}")
+    print(f"  llama.cpp {exact:.2g} (file as stored: {as_stored}), transformers: {other}")
     readers = {
         "bound": model.reader_tolerance,
         "llama_cpp_f32": float(f"{exact:.2g}"),
-        "llama_cpp_file": float(f"{as_stored:.2g}"),
+        "llama_cpp_file": None if as_stored is None else float(f"{as_stored:.2g}"),
         "transformers": float(f"{other:.2g}") if agrees else None,
-        "uncovered": list(model.uncovered),
+        "uncovered": [*model.uncovered, *model.uncovered_keys],
     }
     return readers, failures
 
@@ -107,7 +116,9 @@ def read_by_others(folder: Path, paths: list[Path], model: GoldenModel, twin, pr
 def make(model: GoldenModel) -> list[str]:
     """Writes the model's folder. Answers what it fails to prove."""
     proof = prove.prove(model)
-    print(f"{model.name}: spread {proof.spread:.2f}, sharpness {proof.sharpness:.2f}, rounding {proof.rounding:.1e}")
+    print(
+        f"{model.name}: spread {proof.spread:.2f}, sharpness {proof.sharpness:.2f}, rounding {proof.rounding:.1e}"
+    )
     for feature, move in proof.moves.items():
         print(f"  without {feature:24} {move:8.3f}")
     failures = prove.failures(model, proof)
@@ -120,7 +131,9 @@ def make(model: GoldenModel) -> list[str]:
     readers, unread = read_by_others(folder, paths, model, twin, proof)
     files = {"hf": "hf", "gguf": paths[0].name}
     cases = write_cases(folder, model, proof.results)
-    (folder / "golden.json").write_text(to_json(describe(model, proof, cases, files, readers)) + "\n")
+    (folder / "golden.json").write_text(
+        to_json(describe(model, proof, cases, files, readers)) + "\n"
+    )
     large = [str(p) for p in folder.rglob("*") if p.is_file() and p.stat().st_size > LARGEST_FILE]
     return failures + unread + [f"{path} is larger than {LARGEST_FILE} bytes" for path in large]
 

@@ -85,7 +85,9 @@ def _replaced(model: torch.nn.Module, matches, replacement) -> None:
 def rope(variant: Variant) -> None:
     """Queries and keys are not rotated at all."""
     variant.patches.append(
-        lambda model: _replaced(model, lambda _, m: type(m).__name__.endswith("RotaryEmbedding"), _Unrotated)
+        lambda model: _replaced(
+            model, lambda _, m: type(m).__name__.endswith("RotaryEmbedding"), _Unrotated
+        )
     )
 
 
@@ -95,7 +97,9 @@ def without_module(pattern: str) -> Ablation:
     def ablate(variant: Variant) -> None:
         variant.patches.append(
             lambda model: _replaced(
-                model, lambda name, _: re.search(pattern, name) is not None, lambda _: torch.nn.Identity()
+                model,
+                lambda name, _: re.search(pattern, name) is not None,
+                lambda _: torch.nn.Identity(),
             )
         )
 

@@ -20,7 +20,12 @@ _FILE_TYPES = {
     torch.float16: gguf.LlamaFileType.MOSTLY_F16,
     torch.bfloat16: gguf.LlamaFileType.MOSTLY_BF16,
 }
-_ALWAYS_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "attn_sinks.weight")
+_ALWAYS_F32 = (
+    "ffn_gate_inp.weight",
+    "ffn_gate_inp_shexp.weight",
+    "position_embd.weight",
+    "attn_sinks.weight",
+)
 
 
 def _add(writer: gguf.GGUFWriter, key: str, value: object) -> None:
@@ -55,7 +60,7 @@ def write(
     shards = 1 if all_f32 else model.gguf_shards
     per_shard = -(-len(twin.tensors) // shards) if shards > 1 else 0
     writer = gguf.GGUFWriter(path, model.architecture, split_max_tensors=per_shard)
-    writer.add_name(model.name)
+    writer.add_name("golden")  # not "phi3": llama.cpp then wants that model's own special tokens
     writer.add_type(gguf.GGUFType.MODEL)
     file_type = gguf.LlamaFileType.ALL_F32 if all_f32 else _FILE_TYPES[model.dtype]
     writer.add_file_type(file_type)
@@ -69,9 +74,15 @@ def write(
             kind, data = quantised[name]
             writer.add_tensor(name, data, raw_dtype=kind)
         elif name in twin.packed and not all_f32:
-            writer.add_tensor(name, twin.packed[name].numpy(), raw_dtype=gguf.GGMLQuantizationType.MXFP4)
+            writer.add_tensor(
+                name, twin.packed[name].numpy(), raw_dtype=gguf.GGMLQuantizationType.MXFP4
+            )
         else:
-            kind = gguf.GGMLQuantizationType.F32 if all_f32 else _stored_type(name, tensor, model.dtype)
+            kind = (
+                gguf.GGMLQuantizationType.F32
+                if all_f32
+                else _stored_type(name, tensor, model.dtype)
+            )
             data = gguf.quants.quantize(tensor.float().contiguous().numpy(), kind)
             writer.add_tensor(name, data, raw_dtype=kind)
     writer.write_header_to_file()

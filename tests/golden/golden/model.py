@@ -42,7 +42,9 @@ class Twin:
 
     metadata: dict[str, int | float | bool | str | list]
     tensors: dict[str, torch.Tensor]
-    packed: dict[str, torch.Tensor] = field(default_factory=dict)  # MXFP4 bytes of a tensor that `tensors` also holds
+    packed: dict[str, torch.Tensor] = field(
+        default_factory=dict
+    )  # MXFP4 bytes of a tensor that `tensors` also holds
 
 
 @dataclass
@@ -55,18 +57,31 @@ class GoldenModel:
     features: dict[str, Ablation]
     twin: Callable[["GoldenModel", State], Twin]  # how GGUF holds these weights
     dtype: torch.dtype = torch.bfloat16
-    gains: dict[str, float] = field(default_factory=dict)  # regex on a weight's name -> its gain; first match
+    gains: dict[str, float] = field(
+        default_factory=dict
+    )  # regex on a weight's name -> its gain; first match
     cases: tuple[Case, ...] = (SHORT, LONG)
     note: str = ""
     hf_shards: int = 1
     gguf_shards: int = 1
     # What llama.cpp leaves out, and the variant that its logits are compared with instead.
     uncovered: dict[str, Ablation] = field(default_factory=dict)
+    uncovered_keys: tuple[str, ...] = ()  # metadata that llama.cpp passes over
     reader_tolerance: float = 1e-3
-    quantise: str = ""  # name of a GGML type: the GGUF file is quantised and there is no Hugging Face directory
+    stored: Callable[[State], State] | None = (
+        None  # from random weights to tensors as stored, where types differ
+    )
+    stored_config: dict = field(default_factory=dict)  # what config.json says beside `config`
+    quantise: str = (
+        ""  # name of a GGML type: the GGUF file is quantised and there is no Hugging Face directory
+    )
 
-    dequantise: Callable[[State], State] | None = None  # from tensors as stored to those the reference computes with
-    reader_twin: Callable[[Twin], Twin] | None = None  # folds into weights what llama.cpp has no key for
+    dequantise: Callable[[State], State] | None = (
+        None  # from tensors as stored to those the reference computes with
+    )
+    reader_twin: Callable[[Twin], Twin] | None = (
+        None  # folds into weights what llama.cpp has no key for
+    )
 
     def dequantised(self, state: State) -> State:
         return self.dequantise(state) if self.dequantise else state

@@ -53,7 +53,9 @@ class LlamaCpp:
         if llama_cpp.llama_decode(self._context, batch) != 0:
             raise RuntimeError("llama_decode failed")
         rows = [
-            np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._context, i), (self._vocab_size,)).copy()
+            np.ctypeslib.as_array(
+                llama_cpp.llama_get_logits_ith(self._context, i), (self._vocab_size,)
+            ).copy()
             for i in range(len(ids))
         ]
         llama_cpp.llama_batch_free(batch)

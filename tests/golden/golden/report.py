@@ -36,7 +36,10 @@ def _number(value: float | str | None) -> str:
 
 
 def _overview(models: list[dict]) -> list[str]:
-    lines = ["| model | GGUF architecture | weights | parameters | spread | sharpness | rounding | what |", "|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| model | GGUF architecture | weights | parameters | spread | sharpness | rounding | what |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for m in models:
         p = m["proof"]
         lines.append(
@@ -47,16 +50,29 @@ def _overview(models: list[dict]) -> list[str]:
 
 
 def _features(models: list[dict]) -> list[str]:
-    lines = ["", "## How far a logit moves without a feature", "", "| model | feature left out: largest change |", "|---|---|"]
+    lines = [
+        "",
+        "## How far a logit moves without a feature",
+        "",
+        "| model | feature left out: largest change |",
+        "|---|---|",
+    ]
     for m in models:
         moves = m["proof"]["moves"]
         if moves:
-            lines.append(f"| {m['name']} | " + " · ".join(f"{name} {move:.1f}" for name, move in moves.items()) + " |")
+            lines.append(
+                f"| {m['name']} | "
+                + " · ".join(f"{name} {move:.1f}" for name, move in moves.items())
+                + " |"
+            )
     return lines
 
 
 def _readers(models: list[dict]) -> list[str]:
-    lines = ["| model | llama.cpp, F32 | bound | llama.cpp, file | transformers | no reader covers |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| model | llama.cpp, F32 | bound | llama.cpp, file | transformers | no reader covers |",
+        "|---|---|---|---|---|---|",
+    ]
     for m in models:
         r = m["proof"]["readers"]
         lines.append(

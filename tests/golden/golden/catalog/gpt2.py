@@ -16,7 +16,9 @@ from .gemma import GELU_TABLE
 def gpt2_twin(model: GoldenModel, state: State) -> Twin:
     config = model.config
     transposed = re.compile(r"(c_attn|c_proj|c_fc)\.weight$")
-    changed = {name: value.t() if transposed.search(name) else value for name, value in state.items()}
+    changed = {
+        name: value.t() if transposed.search(name) else value for name, value in state.items()
+    }
     keys = twin.metadata(config, without=("vocab_size", "attention.head_count_kv"))
     return Twin(keys, twin.named("gpt2", config.n_layer, changed))
 
@@ -25,7 +27,9 @@ MODELS = [
     GoldenModel(
         name="gpt2",
         architecture="gpt2",
-        config=GPT2Config(**IDS, vocab_size=131, n_positions=96, n_embd=39, n_layer=2, n_head=3, n_inner=4 * 39),
+        config=GPT2Config(
+            **IDS, vocab_size=131, n_positions=96, n_embd=39, n_layer=2, n_head=3, n_inner=4 * 39
+        ),
         features={
             "positions": without.weights(r"wpe\.weight$"),
             "bias": without.weights(r"(c_attn|c_proj|c_fc)\.bias$"),
