@@ -35,8 +35,7 @@ void attend(const AttentionParams& p, const AttentionSpan& span, int64_t token, 
   const int64_t position = span.position + token;
   const int64_t first = p.window > 0 ? std::max<int64_t>(0, position - p.window + 1) : 0;
   const int64_t kv_head = head / (p.heads / cache.kv_heads);
-  const float* query =
-      p.queries + (span.first + token) * p.queries_stride + head * cache.head_dim;
+  const float* query = p.queries + (span.first + token) * p.queries_stride + head * cache.head_dim;
   std::vector<float> row(static_cast<size_t>(cache.head_dim));
   std::vector<double> scores;
   double largest = p.sinks ? double(p.sinks[head]) : -std::numeric_limits<double>::infinity();

@@ -23,11 +23,16 @@ double clamped_swiglu(double gate, double up, double limit) {
 
 double activated(Activation activation, double x) {
   switch (activation) {
-    case Activation::kSilu: return x * sigmoid(x);
-    case Activation::kGelu: return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
-    case Activation::kGeluTanh: return gelu_tanh(x);
-    case Activation::kRelu: return std::max(x, 0.0);
-    case Activation::kClampedSwiglu: break;  // takes both
+    case Activation::kSilu:
+      return x * sigmoid(x);
+    case Activation::kGelu:
+      return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
+    case Activation::kGeluTanh:
+      return gelu_tanh(x);
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kClampedSwiglu:
+      break;  // takes both
   }
   return x;
 }

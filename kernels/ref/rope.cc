@@ -12,7 +12,8 @@ void rope(const RopeParams& p, const Launch& launch) {
   for (int64_t i = share.first; i < share.last; ++i) {
     const int64_t t = i / p.heads;
     float* x = p.x + t * p.stride + i % p.heads * p.head_dim;
-    const float* frequency = p.inverse_frequency + (p.frequency_set ? p.frequency_set[t] : 0) * half;
+    const float* frequency =
+        p.inverse_frequency + (p.frequency_set ? p.frequency_set[t] : 0) * half;
     for (int64_t pair = 0; pair < half; ++pair) {
       // The angle is an f32, as in the implementations that models are trained with.
       const float angle = float(p.positions[t]) * frequency[pair];

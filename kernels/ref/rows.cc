@@ -51,7 +51,8 @@ void write_row(DType dtype, std::span<const float> in, std::byte* row) {
         put(row + i * sizeof(BlockQ8_0), encode(in.subspan(i * 32, 32)));
       }
       return;
-    default: LLMOS_CHECK(false) << "the cache holds no " << dtype_name(dtype);
+    default:
+      LLMOS_CHECK(false) << "the cache holds no " << dtype_name(dtype);
   }
 }
 
