@@ -31,8 +31,8 @@ Result<Buffer> Buffer::create(ByteBudget& budget, size_t bytes) {
   }
   const bool huge = taken >= os::kHugePageBytes && os::huge_pages_available();
   Result<std::byte*> address = os::reserve(taken, huge ? os::kHugePageBytes : page);
-  if (address && !os::commit(*address, taken,
-                             huge ? os::HugePages::kAdvise : os::HugePages::kNone)) {
+  if (address &&
+      !os::commit(*address, taken, huge ? os::HugePages::kAdvise : os::HugePages::kNone)) {
     os::release(*address, taken);
     address = Status(Code::kExhausted, (Text() << "device memory: the system refused "
                                                << bytes_text(taken) << ". Close other programs.")

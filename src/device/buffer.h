@@ -56,9 +56,9 @@ class Buffer {
   }
 
   std::byte* data() const noexcept { return data_; }
-  size_t bytes() const noexcept { return bytes_; }          // as asked for
-  size_t bytes_taken() const noexcept { return taken_; }    // with the rest of the last page
-  static size_t bytes_taken(size_t bytes) noexcept;         // by a buffer of `bytes`
+  size_t bytes() const noexcept { return bytes_; }        // as asked for
+  size_t bytes_taken() const noexcept { return taken_; }  // with the rest of the last page
+  static size_t bytes_taken(size_t bytes) noexcept;       // by a buffer of `bytes`
   template <class T>
   T* as() const noexcept {
     return reinterpret_cast<T*>(data_);

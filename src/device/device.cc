@@ -42,8 +42,9 @@ ComputeDevice::ComputeDevice(const kernels::KernelTable& table, std::unique_ptr<
                              uint64_t bytes_max)
     : table_(&table), pool_(std::move(pool)), budget_(bytes_max), stream_(pool_.get()) {
   const int size = stream_.team_size();
-  name_ = (Text() << "cpu (" << table.name << ", " << size << (size == 1 ? " thread)" : " threads)"))
-              .str();
+  name_ =
+      (Text() << "cpu (" << table.name << ", " << size << (size == 1 ? " thread)" : " threads)"))
+          .str();
 }
 
 }  // namespace llmos

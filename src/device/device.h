@@ -27,9 +27,9 @@ namespace llmos {
 
 struct DeviceOptions {
   Device kind = Device::kAuto;
-  int threads = 0;             // members of the team; 0: one per CPU that this process may use
-  std::vector<int> cpus{};     // where to pin them, as in WorkerPoolOptions
-  std::string kernel_set{};    // a set's name; empty: the best that this CPU can run
+  int threads = 0;                // members of the team; 0: one per CPU that this process may use
+  std::vector<int> cpus{};        // where to pin them, as in WorkerPoolOptions
+  std::string kernel_set{};       // a set's name; empty: the best that this CPU can run
   uint64_t memory_bytes_max = 0;  // of all buffers; 0: the memory of the machine or the cgroup
 };
 

@@ -38,12 +38,11 @@ Result<BlockLayout> BlockLayout::create(const BlockShape& shape) {
   }
   const auto row = row_bytes(shape.dtype, uint64_t(shape.head_dim));
   if (!row) {
-    return Status(Code::kInvalid, (Text() << "kv type " << dtype_name(shape.dtype) << ": heads of "
-                                          << shape.head_dim
-                                          << " elements are no whole number of its blocks of "
-                                          << dtype_traits(shape.dtype).block_elements
-                                          << "; choose F16")
-                                      .str());
+    return Status(Code::kInvalid,
+                  (Text() << "kv type " << dtype_name(shape.dtype) << ": heads of "
+                          << shape.head_dim << " elements are no whole number of its blocks of "
+                          << dtype_traits(shape.dtype).block_elements << "; choose F16")
+                      .str());
   }
   // No overflow: the bounds above multiply to less than 2^56.
   const uint64_t rows = uint64_t(shape.kv_heads) * uint64_t(shape.block_tokens);

@@ -17,9 +17,9 @@ namespace llmos {
 
 struct BlockShape {
   int64_t layers = 0;
-  int64_t kv_heads = 0;      // of this rank
-  int64_t head_dim = 0;      // at most kernels::kHeadDimMax
-  int64_t block_tokens = 0;  // tokens whose keys and values a block holds
+  int64_t kv_heads = 0;       // of this rank
+  int64_t head_dim = 0;       // at most kernels::kHeadDimMax
+  int64_t block_tokens = 0;   // tokens whose keys and values a block holds
   DType dtype = DType::kF16;  // F32, F16, BF16 or Q8_0
 };
 

@@ -10,8 +10,8 @@ namespace llmos {
 
 BlockPool::BlockPool(Buffer memory, const BlockLayout& layout)
     : memory_(std::move(memory)), layout_(layout) {
-  const size_t capacity =
-      std::min<size_t>(memory_.bytes() / layout_.block_bytes(), std::numeric_limits<BlockId>::max());
+  const size_t capacity = std::min<size_t>(memory_.bytes() / layout_.block_bytes(),
+                                           std::numeric_limits<BlockId>::max());
   counts_.resize(capacity, 0);
   free_.reserve(capacity);
   for (size_t i = capacity; i > 0; --i) free_.push_back(BlockId(i - 1));  // 0 is handed out first

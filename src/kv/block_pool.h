@@ -36,9 +36,9 @@ class BlockPool {
   // Capacity: the whole blocks that fit into `memory`, at most 2^31 - 1.
   BlockPool(Buffer memory, const BlockLayout& layout);
 
-  std::optional<BlockId> acquire();     // O(1); the count becomes 1
-  void share(BlockId block);            // O(1); count + 1
-  bool release(BlockId block);          // O(1); true when the block became free
+  std::optional<BlockId> acquire();  // O(1); the count becomes 1
+  void share(BlockId block);         // O(1); count + 1
+  bool release(BlockId block);       // O(1); true when the block became free
   uint32_t reference_count(BlockId block) const;
 
   uint32_t capacity() const noexcept { return uint32_t(counts_.size()); }

@@ -8,9 +8,7 @@
 namespace llmos {
 
 BlockTable::BlockTable(BlockPool& pool, int64_t tokens_max)
-    : pool_(&pool),
-      block_tokens_(pool.layout().shape().block_tokens),
-      tokens_max_(tokens_max) {
+    : pool_(&pool), block_tokens_(pool.layout().shape().block_tokens), tokens_max_(tokens_max) {
   LLMOS_CHECK(tokens_max >= 0) << "tokens_max " << tokens_max;
   blocks_.reserve(size_t(blocks_for(tokens_max)));
 }
