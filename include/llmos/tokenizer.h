@@ -101,6 +101,10 @@ class LLMOS_API Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
+// Renders with the chat template of a model's files, which need not hold a vocabulary: a GGUF file,
+// a Hugging Face directory (tokenizer_config.json or chat_template.jinja), or a .jinja file.
+LLMOS_API Result<std::string> render_chat(const std::string& path, const ChatInput& input);
+
 // Turns tokens into text as they come: whole UTF-8 characters only, also where one character is
 // spread over several tokens. One thread at a time.
 class LLMOS_API Detokenizer {

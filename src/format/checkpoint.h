@@ -39,7 +39,7 @@ struct CheckpointOptions {
 // Owner    It keeps the files mapped; views live as long as it does (or any copy of it: copies
 //          share the mapping).
 // Threads  Every const method from any number of threads.
-// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type Q1_0 in tensor blk.0.ffn_up.weight")
+// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type IQ1_S in tensor output.weight")
 //          with the file's name. After open() every tensor's range lies inside its file, its rows
 //          are whole blocks, it has elements, and names occur once.
 class Checkpoint {

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a golden model is: a config, random weights, cases, and the features it proves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from transformers import PretrainedConfig
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass
+class Variant:
+    """A model about to be built. An ablation changes it in place to leave one feature out."""
+
+    config: PretrainedConfig
+    state: State  # float32, keyed as in model.safetensors, after dequantisation
+    patches: list[Callable[[torch.nn.Module], None]] = field(default_factory=list)
+
+
+Ablation = Callable[[Variant], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A prompt of random ids and how the reference goes on from it."""
+
+    name: str
+    prompt_length: int
+    greedy_length: int = 16
+    context: int = 0  # tokens the sequence may ever hold; 0: the config's max_position_embeddings
+
+
+SHORT = Case("short", 5, 24)
+LONG = Case("long", 40, 12)
+
+
+@dataclass
+class Twin:
+    """A GGUF file before it is written: metadata without the architecture's prefix, and tensors by their GGUF names."""
+
+    metadata: dict[str, int | float | bool | str | list]
+    tensors: dict[str, torch.Tensor]
+    packed: dict[str, torch.Tensor] = field(
+        default_factory=dict
+    )  # MXFP4 bytes of a tensor that `tensors` also holds
+
+
+@dataclass
+class GoldenModel:
+    """One folder of tests/golden/models."""
+
+    name: str
+    architecture: str  # general.architecture of the GGUF file
+    config: PretrainedConfig
+    features: dict[str, Ablation]
+    twin: Callable[["GoldenModel", State], Twin]  # how GGUF holds these weights
+    dtype: torch.dtype = torch.bfloat16
+    gains: dict[str, float] = field(
+        default_factory=dict
+    )  # regex on a weight's name -> its gain; first match
+    cases: tuple[Case, ...] = (SHORT, LONG)
+    note: str = ""
+    hf_shards: int = 1
+    gguf_shards: int = 1
+    # What llama.cpp leaves out, and the variant that its logits are compared with instead.
+    uncovered: dict[str, Ablation] = field(default_factory=dict)
+    uncovered_keys: tuple[str, ...] = ()  # metadata that llama.cpp passes over
+    reader_tolerance: float = 1e-3
+    stored: Callable[[State], State] | None = (
+        None  # from random weights to tensors as stored, where types differ
+    )
+    stored_config: dict = field(default_factory=dict)  # what config.json says beside `config`
+    quantise: str = (
+        ""  # name of a GGML type: the GGUF file is quantised and there is no Hugging Face directory
+    )
+
+    dequantise: Callable[[State], State] | None = (
+        None  # from tensors as stored to those the reference computes with
+    )
+    reader_twin: Callable[[Twin], Twin] | None = (
+        None  # folds into weights what llama.cpp has no key for
+    )
+
+    def dequantised(self, state: State) -> State:
+        return self.dequantise(state) if self.dequantise else state
+
+    def for_llama_cpp(self, twin: Twin) -> Twin:
+        return self.reader_twin(twin) if self.reader_twin else twin
+
+    def context(self, case: Case) -> int:
+        return case.context or self.config.max_position_embeddings
