@@ -65,8 +65,7 @@ class PartsWalk {
     visit_.matrix(from_.embedding, 1, c.vocabulary, c.dim, to_.embedding);
     if (c.learned_positions > 0)
       visit_.matrix(from_.positions, 1, c.learned_positions, c.dim, to_.positions);
-    for (size_t i = 0; i < c.layers.size(); ++i)
-      layer(c.layers[i], from_.layers[i], to_.layers[i]);
+    for (size_t i = 0; i < c.layers.size(); ++i) layer(c.layers[i], from_.layers[i], to_.layers[i]);
     norm(from_.output_norm, c.dim, to_.output_norm);
     if (!c.tied_head) linear(false, from_.head, c.vocabulary, c.dim, to_.head);
   }

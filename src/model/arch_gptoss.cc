@@ -35,8 +35,7 @@ void read_gptoss_gguf(ModelReader& r) {
 
 // One of the two halves of alternating rows.
 TensorSource every_other(const TensorSource& source, const ModelConfig& c, uint64_t first) {
-  return source.picked(
-      {.total = 2ull * c.experts.dim, .first = first, .run = 1, .stride = 2});
+  return source.picked({.total = 2ull * c.experts.dim, .first = first, .run = 1, .stride = 2});
 }
 
 void name_experts(ModelReader& r, const std::string& prefix, ModelSources::Layer& layer) {

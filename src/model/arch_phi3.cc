@@ -27,9 +27,9 @@ void read_phi3_hf(ModelReader& r) {
   for (size_t i = 0; i < r.sources.layers.size(); ++i) {
     const std::string prefix = model + "layers." + std::to_string(i) + ".";
     ModelSources::Layer& layer = r.sources.layers[i];
-    divide_rows(prefix + "self_attn.qkv_proj", {{c.query_dim(), &layer.query},
-                                                {c.kv_dim(), &layer.key},
-                                                {c.kv_dim(), &layer.value}});
+    divide_rows(
+        prefix + "self_attn.qkv_proj",
+        {{c.query_dim(), &layer.query}, {c.kv_dim(), &layer.key}, {c.kv_dim(), &layer.value}});
     divide_rows(prefix + "mlp.gate_up_proj",
                 {{c.ffn_dim, &layer.ffn.gate}, {c.ffn_dim, &layer.ffn.up}});
   }

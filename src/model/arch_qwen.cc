@@ -32,8 +32,7 @@ void read_qwen2moe_gguf(ModelReader& r) {
   e.routing = r.keys.boolean_or("expert_weights_norm", false) ? Routing::kSoftmaxNormalized
                                                               : Routing::kSoftmaxAll;
   // The shared expert has its own length, or in older files that of a dense part.
-  e.shared_dim =
-      r.keys.natural_or("expert_shared_feed_forward_length", kDimMax, r.config.ffn_dim);
+  e.shared_dim = r.keys.natural_or("expert_shared_feed_forward_length", kDimMax, r.config.ffn_dim);
   e.shared_gate = true;
   name_gguf_parts(r);
 }

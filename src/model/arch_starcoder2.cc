@@ -28,9 +28,8 @@ void read_starcoder2_gguf(ModelReader& r) {
 void read_starcoder2_hf(ModelReader& r) {
   ModelConfig& c = r.config;
   set_starcoder2(c);
-  read_hf_config(r, {.tied_head = true,
-                     .norm_epsilon = "norm_epsilon",
-                     .norm_epsilon_value = 1e-5});
+  read_hf_config(r,
+                 {.tied_head = true, .norm_epsilon = "norm_epsilon", .norm_epsilon_value = 1e-5});
   c.activation = hf_activation(r, "hidden_act", "gelu_pytorch_tanh");
   c.qkv_bias = c.output_bias = c.ffn_bias = r.keys.boolean_or("use_bias", true);
   set_windows(r, "sliding_window");

@@ -11,10 +11,10 @@ namespace llmos {
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
-    &kGemmaArchitecture,  &kGemma2Architecture,  &kGemma3Architecture,  &kGptOssArchitecture,
-    &kGpt2Architecture,   &kGptNeoxArchitecture, &kGraniteArchitecture, &kLlamaArchitecture,
-    &kOlmo2Architecture,  &kPhi3Architecture,    &kQwen2Architecture,   &kQwen2MoeArchitecture,
-    &kQwen3Architecture,  &kQwen3MoeArchitecture, &kSmollm3Architecture, &kStarcoder2Architecture,
+    &kGemmaArchitecture, &kGemma2Architecture,   &kGemma3Architecture,  &kGptOssArchitecture,
+    &kGpt2Architecture,  &kGptNeoxArchitecture,  &kGraniteArchitecture, &kLlamaArchitecture,
+    &kOlmo2Architecture, &kPhi3Architecture,     &kQwen2Architecture,   &kQwen2MoeArchitecture,
+    &kQwen3Architecture, &kQwen3MoeArchitecture, &kSmollm3Architecture, &kStarcoder2Architecture,
 };
 
 const Architecture* find_architecture(CheckpointKind kind, std::string_view name) {
@@ -30,10 +30,10 @@ const Architecture* find_architecture(CheckpointKind kind, std::string_view name
 
 Status unsupported(std::string_view name) {
   constexpr size_t kShownMax = 64;  // of a hostile name
-  return Status(Code::kUnsupported, (Text() << "unsupported architecture "
-                                            << Json(name.substr(0, kShownMax)).dump()
-                                            << "; supported: " << supported_architectures())
-                                        .str());
+  return Status(Code::kUnsupported,
+                (Text() << "unsupported architecture " << Json(name.substr(0, kShownMax)).dump()
+                        << "; supported: " << supported_architectures())
+                    .str());
 }
 
 Status in_file(const Checkpoint& checkpoint, const Status& status) {

@@ -30,7 +30,7 @@ class Fields {
   bool has(std::string_view key) const { return at(key).present(); }
   bool is_list(std::string_view key) const;
 
-  uint32_t natural(std::string_view key, uint32_t most);  // at least 1
+  uint32_t natural(std::string_view key, uint32_t most);                         // at least 1
   uint32_t natural_or(std::string_view key, uint32_t most, uint32_t otherwise);  // 0 allowed
   double number(std::string_view key);
   double number_or(std::string_view key, double otherwise);

@@ -29,19 +29,19 @@ void read_sizes(ModelReader& r) {
   c.context = r.keys.natural("context_length", kContextMax);
   c.attention_scale =
       float(r.keys.number_or("attention.scale", c.head_dim ? 1 / std::sqrt(c.head_dim) : 0));
-  c.norm_epsilon = float(r.keys.number(c.norm == kernels::NormKind::kRms
-                                           ? "attention.layer_norm_rms_epsilon"
-                                           : "attention.layer_norm_epsilon"));
+  c.norm_epsilon =
+      float(r.keys.number(c.norm == kernels::NormKind::kRms ? "attention.layer_norm_rms_epsilon"
+                                                            : "attention.layer_norm_epsilon"));
 }
 
 // The vocabulary has as many words as the embedding has rows.
 void read_vocabulary(ModelReader& r) {
   const TensorInfo* const embedding = r.checkpoint.find("token_embd.weight");
   if (!embedding || embedding->shape.dimensions() != 2) {
-    return r.keys.fail(Status(Code::kCorrupt,
-                              "tensor token_embd.weight: expected a matrix [vocabulary, " +
-                                  std::to_string(r.config.dim) + "], found " +
-                                  (embedding ? embedding->shape.to_string() : "nothing")));
+    return r.keys.fail(
+        Status(Code::kCorrupt, "tensor token_embd.weight: expected a matrix [vocabulary, " +
+                                   std::to_string(r.config.dim) + "], found " +
+                                   (embedding ? embedding->shape.to_string() : "nothing")));
   }
   if (embedding->shape[0] > kVocabularyMax) {
     return r.keys.fail(
@@ -109,7 +109,6 @@ void read_experts(ModelReader& r) {
   e.bias = r.has("blk.0.ffn_up_exps.bias");
 }
 
-
 void name_linear(const std::string& name, ModelSources::Linear& linear) {
   linear.weight = name + ".weight";
   linear.bias = name + ".bias";
@@ -120,9 +119,9 @@ using Layer = ModelSources::Layer;
 void name_attention(const ModelReader& r, const std::string& prefix, Layer& layer) {
   const ModelConfig& c = r.config;
   if (r.has(prefix + "attn_qkv.weight")) {
-    divide_rows(prefix + "attn_qkv", {{c.query_dim(), &layer.query},
-                                      {c.kv_dim(), &layer.key},
-                                      {c.kv_dim(), &layer.value}});
+    divide_rows(
+        prefix + "attn_qkv",
+        {{c.query_dim(), &layer.query}, {c.kv_dim(), &layer.key}, {c.kv_dim(), &layer.value}});
   } else {
     name_linear(prefix + "attn_q", layer.query);
     name_linear(prefix + "attn_k", layer.key);
@@ -204,8 +203,7 @@ void read_gguf_windows(ModelReader& r, uint32_t usual_window, uint32_t period) {
   }
   if (!r.keys.ok()) return;
   for (uint32_t i = 0; i < r.config.layers.size(); ++i) {
-    const bool slides =
-        listed.empty() ? period == 0 || i % period != period - 1 : listed[i] != 0;
+    const bool slides = listed.empty() ? period == 0 || i % period != period - 1 : listed[i] != 0;
     r.config.layers[i].window = slides ? window : 0;
   }
 }

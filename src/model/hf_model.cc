@@ -62,9 +62,9 @@ void read_long_rope(ModelReader& r, Fields& keys, RopeConfig& rope) {
   rope.factors = floats(keys.numbers("short_factor", kHeadDimMax));
   rope.long_factors = floats(keys.numbers("long_factor", kHeadDimMax));
   const double context = r.config.context;
-  rope.original_context = r.keys.number_or(
-      "original_max_position_embeddings",
-      keys.number_or("original_max_position_embeddings", context));
+  rope.original_context =
+      r.keys.number_or("original_max_position_embeddings",
+                       keys.number_or("original_max_position_embeddings", context));
   const double stretch = r.keys.has("original_max_position_embeddings")
                              ? context / rope.original_context
                              : keys.number_or("factor", context / rope.original_context);
@@ -95,8 +95,8 @@ void read_rope(ModelReader& r) {
   // The newer form has everything in one object.
   Fields keys = r.keys.inner(r.keys.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
   rope.theta = keys.number_or("rope_theta", r.keys.number_or("rope_theta", 10000));
-  const double share = keys.number_or("partial_rotary_factor",
-                                      r.keys.number_or("partial_rotary_factor", 1));
+  const double share =
+      keys.number_or("partial_rotary_factor", r.keys.number_or("partial_rotary_factor", 1));
   r.keys.expect(share > 0 && share <= 1, "partial_rotary_factor", "a number from 0 to 1");
   if (r.keys.ok()) rope.rotary = uint32_t(r.config.head_dim * share);
   if (r.keys.ok()) read_scaling(r, keys, rope);

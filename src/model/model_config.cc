@@ -46,9 +46,9 @@ class Rules {
   Status status_;
 };
 
-constexpr double kScaleMax = 1e6;    // of any multiplier: real ones are below 1000
-constexpr double kThetaMax = 1e12;   // real ones are below 1e8
-constexpr double kFactorMax = 1e6;   // of rope scaling: real ones are below 1000
+constexpr double kScaleMax = 1e6;   // of any multiplier: real ones are below 1000
+constexpr double kThetaMax = 1e12;  // real ones are below 1e8
+constexpr double kFactorMax = 1e6;  // of rope scaling: real ones are below 1000
 
 void check_factors(Rules& rules, std::string_view name, const std::vector<float>& factors) {
   for (const float factor : factors) rules.number(name, factor, 1e-6, kFactorMax);

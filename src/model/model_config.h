@@ -70,20 +70,20 @@ struct ExpertsConfig {
   uint32_t chosen = 0;
   uint32_t dim = 0;  // hidden size of one expert
   kernels::Routing routing = kernels::Routing::kSoftmaxNormalized;
-  float scale = 1;          // of the routing weights
+  float scale = 1;  // of the routing weights
   bool router_bias = false;
-  bool bias = false;        // of the experts' matrices
-  uint32_t shared_dim = 0;  // hidden size of one more expert that every token takes; 0: none
-  bool shared_gate = false; // its result times sigmoid(gate . x)
+  bool bias = false;         // of the experts' matrices
+  uint32_t shared_dim = 0;   // hidden size of one more expert that every token takes; 0: none
+  bool shared_gate = false;  // its result times sigmoid(gate . x)
 };
 
 struct ModelConfig {
   std::string architecture;  // "llama", as messages show it
 
   uint32_t layer_count = 0;
-  uint32_t dim = 0;         // of the stream x
-  uint32_t heads = 0;       // query heads
-  uint32_t kv_heads = 0;    // key and value heads; each serves heads / kv_heads query heads
+  uint32_t dim = 0;       // of the stream x
+  uint32_t heads = 0;     // query heads
+  uint32_t kv_heads = 0;  // key and value heads; each serves heads / kv_heads query heads
   uint32_t head_dim = 0;
   uint32_t ffn_dim = 0;     // hidden size of the feed-forward part
   uint32_t vocabulary = 0;  // rows of embedding and head
@@ -92,13 +92,13 @@ struct ModelConfig {
   kernels::NormKind norm = kernels::NormKind::kRms;
   float norm_epsilon = 1e-5f;
   bool norm_bias = false;
-  bool pre_norm = true;             // before attention and feed-forward
-  bool post_norm = false;           // behind them, before the addition to x
-  bool parallel_residual = false;   // both parts read the same x, and both are added to it
+  bool pre_norm = true;            // before attention and feed-forward
+  bool post_norm = false;          // behind them, before the addition to x
+  bool parallel_residual = false;  // both parts read the same x, and both are added to it
   QkNorm qk_norm = QkNorm::kNone;
 
-  RopeConfig rope;        // of LayerConfig::Rope::kGlobal layers
-  RopeConfig local_rope;  // of kLocal layers
+  RopeConfig rope;                 // of LayerConfig::Rope::kGlobal layers
+  RopeConfig local_rope;           // of kLocal layers
   uint32_t learned_positions = 0;  // rows of a table added to the embedding; 0: none
 
   float attention_scale = 0;    // of q . k
@@ -124,8 +124,8 @@ struct ModelConfig {
 
   uint32_t query_dim() const { return heads * head_dim; }
   uint32_t kv_dim() const { return kv_heads * head_dim; }
-  uint32_t max_ffn_dim() const;      // widest hidden row of a dense or shared part; 0: none
-  bool has_dense_layer() const;      // some layer has no experts
+  uint32_t max_ffn_dim() const;  // widest hidden row of a dense or shared part; 0: none
+  bool has_dense_layer() const;  // some layer has no experts
   bool has_experts() const { return experts.count > 0; }
   uint32_t rope_set_count() const {  // sets of frequencies in `rope`
     return rope.scaling == RopeScaling::kLongRope ? 2 : 1;

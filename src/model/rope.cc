@@ -41,12 +41,17 @@ double yarn_frequency(const RopeConfig& rope, uint32_t pair, double frequency) {
 double scaled_frequency(const RopeConfig& rope, uint32_t pair, std::span<const float> factors) {
   const double frequency = base_frequency(rope, pair);
   switch (rope.scaling) {
-    case RopeScaling::kNone: return frequency;
-    case RopeScaling::kLinear: return frequency / rope.factor;
-    case RopeScaling::kLlama3: return llama3_frequency(rope, frequency);
-    case RopeScaling::kYarn: return yarn_frequency(rope, pair, frequency);
+    case RopeScaling::kNone:
+      return frequency;
+    case RopeScaling::kLinear:
+      return frequency / rope.factor;
+    case RopeScaling::kLlama3:
+      return llama3_frequency(rope, frequency);
+    case RopeScaling::kYarn:
+      return yarn_frequency(rope, pair, frequency);
     case RopeScaling::kFactors:
-    case RopeScaling::kLongRope: return frequency / factors[pair];
+    case RopeScaling::kLongRope:
+      return frequency / factors[pair];
   }
   return frequency;
 }
