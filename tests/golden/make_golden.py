@@ -96,15 +96,15 @@ def read_by_others(
     if wrong:
         failures.append(f"the GGUF file holds other values: {', '.join(wrong)}")
     exact, as_stored = verify.llama_cpp_errors(paths, model, twin, proof.state, proof.results)
-    if not exact <= model.reader_tolerance:
+    if not exact <= model.reader_bound:
         failures.append(
-            f"llama.cpp is off by {exact:.3g} on the GGUF file, wanted {model.reader_tolerance}"
+            f"llama.cpp is off by {exact:.3g} on the GGUF file, wanted {model.reader_bound}"
         )
     other = verify.transformers_error(paths, proof.results)
     agrees = isinstance(other, float) and other <= prove.TOLERANCE
     print(f"  llama.cpp {exact:.2g} (file as stored: {as_stored}), transformers: {other}")
     readers = {
-        "bound": model.reader_tolerance,
+        "bound": model.reader_bound,
         "llama_cpp_f32": float(f"{exact:.2g}"),
         "llama_cpp_file": None if as_stored is None else float(f"{as_stored:.2g}"),
         "transformers": float(f"{other:.2g}") if agrees else None,
