@@ -117,3 +117,22 @@ def attribute(pattern: str, name: str, value) -> Ablation:
             setattr(module, name, value)
 
     return lambda variant: variant.patches.append(patch)
+
+
+class _GeluTable(torch.nn.Module):
+    """GELU (tanh) as llama.cpp has it: from a table of F16 values at F16 arguments."""
+
+    def forward(self, value):
+        found = torch.nn.functional.gelu(value.half().float(), approximate="tanh").half().float()
+        return torch.where(
+            value <= -10, torch.zeros_like(value), torch.where(value >= 10, value, found)
+        )
+
+
+def gelu_table(variant: Variant) -> None:
+    """Not a feature: the arithmetic of a reader, so that it can be held to the same tolerance."""
+    variant.patches.append(
+        lambda model: _replaced(
+            model, lambda _, module: "GELU" in type(module).__name__, lambda _: _GeluTable()
+        )
+    )

@@ -10,9 +10,6 @@ from .. import twin
 from ..model import GoldenModel, State, Twin
 from .common import IDS
 
-# llama.cpp looks GELU up in a table of F16 values: an error of up to 2^-11 of each activation.
-GELU_TABLE = 3e-2
-
 
 def gemma_twin(model: GoldenModel, state: State) -> Twin:
     config = model.config
@@ -63,7 +60,7 @@ _GEMMA1 = GoldenModel(
     },
     twin=gemma_twin,
     gains={"embed_tokens": 0.1, r"model\.norm": 6.0},
-    reader_tolerance=GELU_TABLE,
+    reader_arithmetic=without.gelu_table,
     note="3 query heads of 16 on one key head at a width of 36; embeddings times sqrt(width); tied head",
 )
 
@@ -95,7 +92,7 @@ _GEMMA2 = GoldenModel(
     },
     twin=gemma_twin,
     gains=_GAINS,
-    reader_tolerance=GELU_TABLE,
+    reader_arithmetic=without.gelu_table,
     note="soft caps 4 and 9, a window of 6 in layers 0 and 2, head width 12 at a width of 32, tied head",
 )
 
@@ -150,7 +147,7 @@ _GEMMA3 = GoldenModel(
     },
     twin=gemma_twin,
     gains={"embed_tokens": 0.1, r"model\.norm": 7.0, r"post_\w+_layernorm": 1.4, r"[qk]_norm": 1.4},
-    reader_tolerance=GELU_TABLE,
+    reader_arithmetic=without.gelu_table,
     note="6 layers with a window of 6 and their own theta, then a global one with linear scaling; q and k norms",
 )
 

@@ -3,6 +3,7 @@
 
 import re
 
+import gguf
 import torch
 from transformers import GptOssConfig
 from transformers.integrations.mxfp4 import convert_moe_packed_tensors
@@ -76,7 +77,13 @@ def gpt_oss_twin(model: GoldenModel, state: State) -> Twin:
         attention__sliding_window=config.sliding_window,
         expert_feed_forward_length=config.intermediate_size,
     )
-    return Twin(keys, twin.named("gpt-oss", layers, plain), twin.named("gpt-oss", layers, packed))
+    blocks = twin.named("gpt-oss", layers, packed)
+    mxfp4_type = gguf.GGMLQuantizationType.MXFP4
+    return Twin(
+        keys,
+        twin.named("gpt-oss", layers, plain),
+        {name: (mxfp4_type, rows) for name, rows in blocks.items()},
+    )
 
 
 _YARN = {

@@ -10,7 +10,6 @@ from .. import features as without
 from .. import twin
 from ..model import GoldenModel, State, Twin
 from .common import IDS
-from .gemma import GELU_TABLE
 
 
 def _by_kind(value: torch.Tensor, heads: int) -> torch.Tensor:
@@ -63,7 +62,7 @@ def _model(name: str, parallel: bool, note: str, **shape) -> GoldenModel:
         twin=gptneox_twin,
         dtype=torch.float16,
         uncovered={"GELU by erf (tanh there)": without.configured(hidden_act="gelu_pytorch_tanh")},
-        reader_tolerance=GELU_TABLE,
+        reader_arithmetic=without.gelu_table,
         note=note,
     )
 

@@ -8,7 +8,6 @@ from .. import features as without
 from .. import twin
 from ..model import GoldenModel, State, Twin
 from .common import IDS, NORMS
-from .gemma import GELU_TABLE
 from .llama import head_dim, llama_tensors
 
 _SHAPE = dict(IDS, vocab_size=128, max_position_embeddings=128)
@@ -93,7 +92,7 @@ MODELS = [
         },
         twin=plain_twin,
         uncovered={"window": without.configured(sliding_window=None)},
-        reader_tolerance=GELU_TABLE,
+        reader_arithmetic=without.gelu_table,
         note="biases everywhere, LayerNorm, no gate, a window of 8, tied head; GGUF: starcoder2.attention.sliding_window",
     ),
     GoldenModel(
