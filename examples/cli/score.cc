@@ -112,9 +112,12 @@ Status score_file(const Arguments& arguments) {
   const auto chunk =
       uint32_t(arguments.natural("--ctx", std::min(kChunkTokens, model->plan().context)));
   ProgressBar bar("scoring");
-  Result<Perplexity> result =
-      model->perplexity(ids, chunk, bos_first ? tokenizer.bos() : llmos::kNoToken,
-                        [&](const llmos::Progress& progress) { return bar.advance(progress); });
+  Result<Perplexity> result = model->perplexity(
+      ids, chunk, bos_first ? tokenizer.bos() : llmos::kNoToken,
+      [&](uint64_t done, uint64_t chunks) {
+        bar.draw(double(done) / double(chunks), std::to_string(chunks) + " chunks");
+        return true;
+      });
   if (!result.ok()) return result.status();
   return write_stdout(arguments.has("--json") ? perplexity_json(*result)
                                               : perplexity_text(*result));

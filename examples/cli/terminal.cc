@@ -70,21 +70,23 @@ ProgressBar::~ProgressBar() {
 }
 
 bool ProgressBar::advance(const llmos::Progress& progress) {
+  const double total = double(std::max<uint64_t>(progress.bytes_total, 1));
+  draw(double(progress.bytes_done) / total, bytes_text(progress.bytes_total));
+  return true;
+}
+
+void ProgressBar::draw(double part, const std::string& all) {
   using namespace std::chrono_literals;
   const auto now = std::chrono::steady_clock::now();
-  if (!shown_ || now < next_) return true;
+  if (!shown_ || now < next_) return;
   next_ = now + 100ms;  // ten times a second is as fast as one reads
   constexpr int kWidth = 30;
-  const double part =
-      progress.bytes_total == 0 ? 1 : double(progress.bytes_done) / double(progress.bytes_total);
   const int filled = int(std::clamp(part, 0.0, 1.0) * kWidth);
   std::fprintf(stderr, "\r%s [%s%s] %3.0f %% of %s\033[K", title_.c_str(),
                std::string(size_t(filled), '#').c_str(),
-               std::string(size_t(kWidth - filled), ' ').c_str(), part * 100,
-               bytes_text(progress.bytes_total).c_str());
+               std::string(size_t(kWidth - filled), ' ').c_str(), part * 100, all.c_str());
   std::fflush(stderr);
   drawn_ = true;
-  return true;
 }
 
 }  // namespace cli

@@ -29,6 +29,8 @@ class ProgressBar : public llmos::LoadProgress {
   explicit ProgressBar(std::string title);
   ~ProgressBar() override;  // clears the line
   bool advance(const llmos::Progress& progress) override;
+  // `part` of 1 is done, of something worded like "12 chunks".
+  void draw(double part, const std::string& all);
 
  private:
   std::string title_;

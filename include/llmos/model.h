@@ -131,11 +131,10 @@ LLMOS_API Result<QuantizeReport> quantize(const std::string& from, const std::st
 
 struct KernelSet {
   std::string name{};
-  bool usable{};  // on this CPU
-  bool best{};    // what an empty ModelOptions::kernels means
+  bool best{};  // what an empty ModelOptions::kernels means
 };
 
-// The kernel sets in this build.
+// The kernel sets of this build that this machine can run, the slowest first.
 LLMOS_API std::vector<KernelSet> kernel_sets();
 
 struct TokenScore {
@@ -203,10 +202,11 @@ class LLMOS_API Model {
 
   // Cuts the ids into chunks of `chunk` tokens, puts `bos` in the place of each first token (unless
   // it is kNoToken), and scores the second half of each chunk; what is left over at the end is not
-  // used. kInvalid: fewer than one chunk, or a chunk beyond the context.
+  // used. `progress` hears how many chunks of how many are done; false ends it with kCancelled.
+  // kInvalid: fewer than one chunk, or a chunk beyond the context.
   Result<Perplexity> perplexity(std::span<const TokenId> ids, uint32_t chunk,
                                 TokenId bos = kNoToken,
-                                const std::function<bool(const Progress&)>& progress = {});
+                                const std::function<bool(uint64_t, uint64_t)>& progress = {});
 
  private:
   struct Impl;

@@ -9,11 +9,13 @@
 
 #include "base/text.h"
 #include "format/gguf_split.h"
+#include "format/hf_directory.h"
 
 namespace llmos {
 
 struct Checkpoint::Impl {
-  explicit Impl(WeightDirectory place) : directory(std::move(place)) {}
+  Impl(std::string name, WeightDirectory place)
+      : path(std::move(name)), directory(std::move(place)) {}
 
   CheckpointKind kind = CheckpointKind::kGguf;
   std::string path;
@@ -25,6 +27,8 @@ struct Checkpoint::Impl {
   std::vector<TensorInfo> tensors;
   std::vector<uint32_t> by_name;  // indices of tensors, sorted by name
 
+  Status read_gguf(const std::string& name);
+  Status read_hf();
   Status index_names();
 };
 
@@ -36,6 +40,11 @@ bool names_file(const std::string& path, WeightSource* source) {
   if (source) return path.ends_with(".gguf") || source->size(path).ok();
   std::error_code ignored;
   return !std::filesystem::is_directory(path, ignored);
+}
+
+// People open these; what they mean is the directory.
+bool is_part_of_directory(const std::string& name) {
+  return name.ends_with(".safetensors") || name.ends_with(".json");
 }
 
 }  // namespace
@@ -57,20 +66,40 @@ Status Checkpoint::Impl::index_names() {
                                     .str());
 }
 
+Status Checkpoint::Impl::read_gguf(const std::string& name) {
+  Result<GgufModel> model = open_gguf(directory, name);
+  if (!model.ok()) return model.status();
+  kind = CheckpointKind::kGguf;
+  files = std::move(model->files);
+  metadata = std::move(model->metadata);
+  tensors = std::move(model->tensors);
+  return index_names();
+}
+
+Status Checkpoint::Impl::read_hf() {
+  Result<HfModel> model = open_hf_directory(directory);
+  if (!model.ok()) return model.status();
+  kind = CheckpointKind::kHuggingFace;
+  config = std::move(model->config);
+  generation_config = std::move(model->generation_config);
+  files = std::move(model->files);
+  tensors = std::move(model->tensors);
+  return index_names();
+}
+
 Result<Checkpoint> Checkpoint::open(const std::string& path, const CheckpointOptions& options) {
   try {
-    if (!names_file(path, options.source)) {
-      return Status(Code::kUnsupported, path + ": directories are not supported");
+    const WeightPath place = names_file(path, options.source)
+                                 ? split_path(path, options.source)
+                                 : WeightPath{WeightDirectory(path, options.source), ""};
+    auto impl = std::make_shared<Impl>(path, place.directory);
+    if (is_part_of_directory(place.name)) {
+      return Status(Code::kInvalid, path +
+                                        ": expected a .gguf file or a directory; open the "
+                                        "directory that holds config.json");
     }
-    WeightPath place = split_path(path, options.source);
-    auto impl = std::make_shared<Impl>(place.directory);
-    impl->path = path;
-    Result<GgufModel> model = open_gguf(impl->directory, place.name);
-    if (!model.ok()) return model.status();
-    impl->files = std::move(model->files);
-    impl->metadata = std::move(model->metadata);
-    impl->tensors = std::move(model->tensors);
-    if (Status status = impl->index_names(); !status.ok()) return status;
+    const Status status = place.name.empty() ? impl->read_hf() : impl->read_gguf(place.name);
+    if (!status.ok()) return status;
     return Checkpoint(std::move(impl));
   } catch (const std::bad_alloc&) {
     return Status(Code::kExhausted, path + ": out of memory");

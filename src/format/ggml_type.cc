@@ -34,7 +34,7 @@ std::optional<uint32_t> ggml_of_dtype(DType dtype) noexcept {
 
 std::string ggml_type_name(uint32_t number) {
   if (number < kNames.size()) return std::string(kNames[number]);
-  return (Text() << "type " << number).str();
+  return (Text() << "number " << number).str();
 }
 
 }  // namespace llmos

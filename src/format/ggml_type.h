@@ -16,7 +16,7 @@ std::optional<DType> dtype_of_ggml(uint32_t number) noexcept;
 // The number of a type; nullopt for those that GGUF does not have (F8_E4M3, U8).
 std::optional<uint32_t> ggml_of_dtype(DType dtype) noexcept;
 
-// "IQ2_XXS"; "type 77" for a number that ggml has not given to any.
+// "IQ2_XXS"; "number 77" for a number that ggml has not given to any.
 std::string ggml_type_name(uint32_t number);
 
 }  // namespace llmos

@@ -44,8 +44,8 @@ struct RopeConfig {
   double beta_fast = 32;             // kYarn: pairs that turn more often in original_context stay
   double beta_slow = 1;              // kYarn: pairs that turn less often divide
   bool truncate = true;              // kYarn: the ramp begins and ends at whole pairs
-  std::vector<float> factors;        // [rotary / 2]  kFactors; kLongRope: for short sequences
-  std::vector<float> long_factors;   // [rotary / 2]  kLongRope
+  std::vector<float> factors{};       // [rotary / 2]  kFactors; kLongRope: for short sequences
+  std::vector<float> long_factors{};  // [rotary / 2]  kLongRope
   float magnitude = 1;               // multiplies the rotated elements
 };
 

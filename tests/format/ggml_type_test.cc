@@ -38,8 +38,8 @@ TEST(GgmlType, OtherNumbersHaveANameOnly) {
   EXPECT_EQ(ggml_type_name(34), "TQ1_0");
   EXPECT_EQ(ggml_type_name(40), "NVFP4");
   EXPECT_EQ(ggml_type_name(41), "Q1_0");
-  EXPECT_EQ(ggml_type_name(42), "type 42");
-  EXPECT_EQ(ggml_type_name(UINT32_MAX), "type 4294967295");
+  EXPECT_EQ(ggml_type_name(42), "number 42");
+  EXPECT_EQ(ggml_type_name(UINT32_MAX), "number 4294967295");
   EXPECT_EQ(dtype_of_ggml(UINT32_MAX), std::nullopt);
 }
 

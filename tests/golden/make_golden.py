@@ -12,7 +12,7 @@ import torch
 
 from golden import gguf_file, hf_directory, prove, report, verify
 from golden.catalog import MODELS
-from golden.model import GoldenModel
+from golden.model import GoldenModel, Twin
 from golden.prove import CaseResult, Proof
 
 FOLDER = Path(__file__).parent / "models"
@@ -60,7 +60,9 @@ def to_json(value, indent: str = "") -> str:
     return json.dumps(value)
 
 
-def describe(model: GoldenModel, proof: Proof, cases: list[dict], files: dict, readers: dict) -> dict:
+def describe(
+    model: GoldenModel, proof: Proof, cases: list[dict], files: dict, readers: dict
+) -> dict:
     return {
         "name": model.name,
         "architecture": model.architecture,
@@ -72,8 +74,8 @@ def describe(model: GoldenModel, proof: Proof, cases: list[dict], files: dict, r
         "cases": cases,
         "proof": {
             "note": model.note,
-            "weights": str(model.dtype).removeprefix("torch."),
-            "parameters": sum(value.numel() for value in proof.state.values()),
+            "weights": stored_types(model, twin),
+            "parameters": sum(value.numel() for value in twin.tensors.values()),
             "spread": round(proof.spread, 3),
             "sharpness": round(proof.sharpness, 3),
             "rounding": float(f"{proof.rounding:.2g}"),
@@ -83,23 +85,31 @@ def describe(model: GoldenModel, proof: Proof, cases: list[dict], files: dict, r
     }
 
 
-def read_by_others(folder: Path, paths: list[Path], model: GoldenModel, twin, proof: Proof) -> tuple[dict, list[str]]:
+def read_by_others(
+    folder: Path, paths: list[Path], model: GoldenModel, twin, proof: Proof
+) -> tuple[dict, list[str]]:
     failures = []
-    directory = verify.directory_error(folder / "hf", model, proof.results)
-    if directory > verify.DIRECTORY_TOLERANCE:
-        failures.append(f"the directory's own logits are off by {directory:.2g}")
+    if not model.file_type:
+        directory = verify.directory_error(folder / "hf", model, proof.results)
+        if not directory <= verify.DIRECTORY_TOLERANCE:
+            failures.append(f"the directory's own logits are off by {directory:.2g}")
+    wrong = verify.wrong_tensors(paths, twin)
+    if wrong:
+        failures.append(f"the GGUF file holds other values: {', '.join(wrong)}")
     exact, as_stored = verify.llama_cpp_errors(paths, model, twin, proof.state, proof.results)
-    if not exact <= model.reader_tolerance:
-        failures.append(f"llama.cpp is off by {exact:.3g} on the GGUF file, wanted {model.reader_tolerance}")
+    if not exact <= model.reader_bound:
+        failures.append(
+            f"llama.cpp is off by {exact:.3g} on the GGUF file, wanted {model.reader_bound}"
+        )
     other = verify.transformers_error(paths, proof.results)
     agrees = isinstance(other, float) and other <= prove.TOLERANCE
-    print(f"  llama.cpp {exact:.2g} (file as stored {as_stored:.2g}), transformers {other}")
+    print(f"  llama.cpp {exact:.2g} (file as stored: {as_stored}), transformers: {other}")
     readers = {
-        "bound": model.reader_tolerance,
+        "bound": model.reader_bound,
         "llama_cpp_f32": float(f"{exact:.2g}"),
-        "llama_cpp_file": float(f"{as_stored:.2g}"),
+        "llama_cpp_file": None if as_stored is None else float(f"{as_stored:.2g}"),
         "transformers": float(f"{other:.2g}") if agrees else None,
-        "uncovered": list(model.uncovered),
+        "uncovered": [*model.uncovered, *model.uncovered_keys],
     }
     return readers, failures
 
@@ -107,20 +117,25 @@ def read_by_others(folder: Path, paths: list[Path], model: GoldenModel, twin, pr
 def make(model: GoldenModel) -> list[str]:
     """Writes the model's folder. Answers what it fails to prove."""
     proof = prove.prove(model)
-    print(f"{model.name}: spread {proof.spread:.2f}, sharpness {proof.sharpness:.2f}, rounding {proof.rounding:.1e}")
+    print(
+        f"{model.name}: spread {proof.spread:.2f}, sharpness {proof.sharpness:.2f}, rounding {proof.rounding:.1e}"
+    )
     for feature, move in proof.moves.items():
         print(f"  without {feature:24} {move:8.3f}")
     failures = prove.failures(model, proof)
     folder = FOLDER / model.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    hf_directory.write(folder / "hf", model, proof.state)
+    if not model.file_type:
+        hf_directory.write(folder / "hf", model, proof.state)
     twin = model.twin(model, proof.state)
     paths = gguf_file.write(folder / "model.gguf", model, twin)
     readers, unread = read_by_others(folder, paths, model, twin, proof)
-    files = {"hf": "hf", "gguf": paths[0].name}
+    files = {"hf": None if model.file_type else "hf", "gguf": paths[0].name}
     cases = write_cases(folder, model, proof.results)
-    (folder / "golden.json").write_text(to_json(describe(model, proof, cases, files, readers)) + "\n")
+    (folder / "golden.json").write_text(
+        to_json(describe(model, twin, proof, cases, files, readers)) + "\n"
+    )
     large = [str(p) for p in folder.rglob("*") if p.is_file() and p.stat().st_size > LARGEST_FILE]
     return failures + unread + [f"{path} is larger than {LARGEST_FILE} bytes" for path in large]
 

@@ -85,7 +85,9 @@ def _replaced(model: torch.nn.Module, matches, replacement) -> None:
 def rope(variant: Variant) -> None:
     """Queries and keys are not rotated at all."""
     variant.patches.append(
-        lambda model: _replaced(model, lambda _, m: type(m).__name__.endswith("RotaryEmbedding"), _Unrotated)
+        lambda model: _replaced(
+            model, lambda _, m: type(m).__name__.endswith("RotaryEmbedding"), _Unrotated
+        )
     )
 
 
@@ -95,7 +97,9 @@ def without_module(pattern: str) -> Ablation:
     def ablate(variant: Variant) -> None:
         variant.patches.append(
             lambda model: _replaced(
-                model, lambda name, _: re.search(pattern, name) is not None, lambda _: torch.nn.Identity()
+                model,
+                lambda name, _: re.search(pattern, name) is not None,
+                lambda _: torch.nn.Identity(),
             )
         )
 
@@ -113,3 +117,22 @@ def attribute(pattern: str, name: str, value) -> Ablation:
             setattr(module, name, value)
 
     return lambda variant: variant.patches.append(patch)
+
+
+class _GeluTable(torch.nn.Module):
+    """GELU (tanh) as llama.cpp has it: from a table of F16 values at F16 arguments."""
+
+    def forward(self, value):
+        found = torch.nn.functional.gelu(value.half().float(), approximate="tanh").half().float()
+        return torch.where(
+            value <= -10, torch.zeros_like(value), torch.where(value >= 10, value, found)
+        )
+
+
+def gelu_table(variant: Variant) -> None:
+    """Not a feature: the arithmetic of a reader, so that it can be held to the same tolerance."""
+    variant.patches.append(
+        lambda model: _replaced(
+            model, lambda _, module: "GELU" in type(module).__name__, lambda _: _GeluTable()
+        )
+    )

@@ -17,6 +17,8 @@ def stored_config(model: GoldenModel) -> PretrainedConfig:
     config = copy.deepcopy(model.config)
     config.architectures = [type(build_empty(config)).__name__]
     config.dtype = model.dtype
+    for key, value in model.stored_config.items():
+        setattr(config, key, value)
     return config
 
 

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import gguf
 import torch
 from transformers import PretrainedConfig
 
@@ -42,7 +43,8 @@ class Twin:
 
     metadata: dict[str, int | float | bool | str | list]
     tensors: dict[str, torch.Tensor]
-    packed: dict[str, torch.Tensor] = field(default_factory=dict)  # MXFP4 bytes of a tensor that `tensors` also holds
+    # The bytes of tensors in a block format; `tensors` holds their values.
+    packed: dict[str, tuple[gguf.GGMLQuantizationType, torch.Tensor]] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,21 +57,30 @@ class GoldenModel:
     features: dict[str, Ablation]
     twin: Callable[["GoldenModel", State], Twin]  # how GGUF holds these weights
     dtype: torch.dtype = torch.bfloat16
-    gains: dict[str, float] = field(default_factory=dict)  # regex on a weight's name -> its gain; first match
+    # A regex on a weight's name, and its gain; the first match counts.
+    gains: dict[str, float] = field(default_factory=dict)
     cases: tuple[Case, ...] = (SHORT, LONG)
     note: str = ""
     hf_shards: int = 1
     gguf_shards: int = 1
-    # What llama.cpp leaves out, and the variant that its logits are compared with instead.
+    stored_config: dict = field(default_factory=dict)  # what config.json says beside `config`
+    file_type: gguf.LlamaFileType | None = None  # of a file in block formats: it has no directory
+    # From random weights to tensors as stored, and from those to what the reference computes with.
+    stored: Callable[[State], State] | None = None
+    dequantise: Callable[[State], State] | None = None
+    # What llama.cpp leaves out: its logits are compared with those of the variant without it.
     uncovered: dict[str, Ablation] = field(default_factory=dict)
-    reader_tolerance: float = 1e-3
-    quantise: str = ""  # name of a GGML type: the GGUF file is quantised and there is no Hugging Face directory
-
-    dequantise: Callable[[State], State] | None = None  # from tensors as stored to those the reference computes with
-    reader_twin: Callable[[Twin], Twin] | None = None  # folds into weights what llama.cpp has no key for
+    uncovered_keys: tuple[str, ...] = ()  # metadata that llama.cpp passes over
+    reader_twin: Callable[[Twin], Twin] | None = None  # folds such a key into weights
+    reader_arithmetic: Ablation | None = None  # what llama.cpp rounds by design
 
     def dequantised(self, state: State) -> State:
         return self.dequantise(state) if self.dequantise else state
+
+    @property
+    def reader_bound(self) -> float:
+        """How far llama.cpp may be off: where it rounds to F16 by design, one rounding more or less shows."""
+        return 1e-2 if self.reader_arithmetic else 1e-3
 
     def for_llama_cpp(self, twin: Twin) -> Twin:
         return self.reader_twin(twin) if self.reader_twin else twin

@@ -16,7 +16,9 @@ LOGIT_SPREAD = 2.0
 SHARPNESS = 0.15
 DISTINCT_TOKENS = 8  # in the first case's continuation
 FEWEST_IN_CASE = 4  # in every other one
-SMALLEST_GAP = 0.02  # of the two best logits: twenty tolerances, so that the greedy tokens are beyond dispute
+SMALLEST_GAP = (
+    0.02  # of the two best logits: twenty tolerances, so that the greedy tokens are beyond dispute
+)
 ROUNDING = 1e-4  # float32 against float64: what the reference's own arithmetic is worth
 SEEDS = 400
 
@@ -45,7 +47,7 @@ class Proof:
 
 
 def variant(model: GoldenModel, state: State) -> Variant:
-    return Variant(copy.deepcopy(model.config), weights.widened(state))
+    return Variant(copy.deepcopy(model.config), weights.widened(model.dequantised(state)))
 
 
 def prompts(model: GoldenModel) -> list[list[int]]:
@@ -53,7 +55,8 @@ def prompts(model: GoldenModel) -> list[list[int]]:
     generator = torch.Generator().manual_seed(zlib.crc32(model.name.encode()))
     last = min(model.config.vocab_size, 99)
     return [
-        [1] + torch.randint(3, last, (case.prompt_length - 1,), generator=generator).tolist() for case in model.cases
+        [1] + torch.randint(3, last, (case.prompt_length - 1,), generator=generator).tolist()
+        for case in model.cases
     ]
 
 
@@ -74,7 +77,9 @@ def _moves(model: GoldenModel, state: State, results: list[CaseResult]) -> dict[
         changed = variant(model, state)
         ablate(changed)
         network = reference.build(changed)
-        moves[feature] = max((reference.logits(network, r.ids) - r.logits).abs().max().item() for r in results)
+        moves[feature] = max(
+            (reference.logits(network, r.ids) - r.logits).abs().max().item() for r in results
+        )
     return moves
 
 
@@ -92,7 +97,9 @@ def prove(model: GoldenModel) -> Proof:
         if results:
             break
     else:
-        raise SystemExit(f"{model.name}: no seed below {SEEDS} has {DISTINCT_TOKENS} clear greedy tokens")
+        raise SystemExit(
+            f"{model.name}: no seed below {SEEDS} has {DISTINCT_TOKENS} clear greedy tokens"
+        )
     rows = torch.cat([r.logits for r in results])
     proof = Proof(
         state=state,

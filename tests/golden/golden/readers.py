@@ -20,11 +20,15 @@ def _errors_only(level, text, _data):
         print("llama.cpp:", text.decode(errors="replace").rstrip())
 
 
+def log_errors_only() -> None:
+    llama_cpp.llama_log_set(_errors_only, ctypes.c_void_p(0))
+
+
 class LlamaCpp:
     """A GGUF file in llama.cpp, with F32 keys and values and plain attention."""
 
     def __init__(self, path: Path, context: int):
-        llama_cpp.llama_log_set(_errors_only, ctypes.c_void_p(0))
+        log_errors_only()
         parameters = llama_cpp.llama_model_default_params()
         parameters.n_gpu_layers = 0
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
@@ -53,7 +57,9 @@ class LlamaCpp:
         if llama_cpp.llama_decode(self._context, batch) != 0:
             raise RuntimeError("llama_decode failed")
         rows = [
-            np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._context, i), (self._vocab_size,)).copy()
+            np.ctypeslib.as_array(
+                llama_cpp.llama_get_logits_ith(self._context, i), (self._vocab_size,)
+            ).copy()
             for i in range(len(ids))
         ]
         llama_cpp.llama_batch_free(batch)

@@ -23,7 +23,9 @@ def build(variant: Variant) -> torch.nn.Module:
     missing, unexpected = model.load_state_dict(variant.state, strict=False)
     tied = {"lm_head.weight", "embed_out.weight"} if variant.config.tie_word_embeddings else set()
     if unexpected or not set(missing) <= tied:
-        raise ValueError(f"weights do not fit the model: missing {missing}, unexpected {unexpected}")
+        raise ValueError(
+            f"weights do not fit the model: missing {missing}, unexpected {unexpected}"
+        )
     for patch in variant.patches:
         patch(model)
     return model
@@ -43,7 +45,7 @@ def greedy(model: torch.nn.Module, prompt: list[int], count: int) -> tuple[list[
         best = logits(model, ids)[-1].topk(2)
         smallest = min(smallest, (best.values[0] - best.values[1]).item())
         ids.append(best.indices[0].item())
-    return ids[len(prompt):], smallest
+    return ids[len(prompt) :], smallest
 
 
 @torch.no_grad()

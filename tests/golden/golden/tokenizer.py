@@ -3,8 +3,19 @@
 
 UNKNOWN, BOS, EOS = 0, 1, 2
 _SPECIAL = ["<unk>", "<s>", "</s>"]
-_LETTERS = ["\u0120", "\u010a"] + [chr(c) for c in range(ord("!"), ord("~") + 1)]  # space, newline; then as they are
-_MERGES = [("t", "h"), ("th", "e"), ("i", "n"), ("e", "r"), ("a", "n"), ("\u0120", "the"), ("o", "n"), ("\u0120", "a")]
+_LETTERS = ["\u0120", "\u010a"] + [
+    chr(c) for c in range(ord("!"), ord("~") + 1)
+]  # space, newline; then as they are
+_MERGES = [
+    ("t", "h"),
+    ("th", "e"),
+    ("i", "n"),
+    ("e", "r"),
+    ("a", "n"),
+    ("\u0120", "the"),
+    ("o", "n"),
+    ("\u0120", "a"),
+]
 
 _NORMAL, _UNKNOWN, _CONTROL, _UNUSED = 1, 2, 3, 5
 
@@ -30,5 +41,6 @@ def metadata(vocab_size: int) -> dict[str, object]:
         "tokenizer.ggml.bos_token_id": BOS,
         "tokenizer.ggml.eos_token_id": EOS,
         "tokenizer.ggml.unknown_token_id": UNKNOWN,
+        "tokenizer.ggml.padding_token_id": UNKNOWN,
         "tokenizer.ggml.add_bos_token": True,
     }

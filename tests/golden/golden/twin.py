@@ -33,7 +33,9 @@ def metadata(config: PretrainedConfig, *, without: tuple[str, ...] = (), **more)
     """The keys that the config answers, less `without`, and more (with '__' for '.')."""
     found = {}
     for key, names in _KEYS.items():
-        value = next((getattr(config, n) for n in names if getattr(config, n, None) is not None), None)
+        value = next(
+            (getattr(config, n) for n in names if getattr(config, n, None) is not None), None
+        )
         if value is not None and key not in without:
             found[key] = float(value) if key.endswith(_FLOATS) else int(value)
     found |= rope_scaling(getattr(config, "rope_scaling", None))
@@ -100,4 +102,6 @@ def stacked_experts(state: State, pattern: str, merged: str) -> State:
             experts.setdefault(merged.format(layer=layer, matrix=matrix), {})[int(expert)] = value
         else:
             rest[name] = value
-    return rest | {name: torch.stack([parts[i] for i in sorted(parts)]) for name, parts in experts.items()}
+    return rest | {
+        name: torch.stack([parts[i] for i in sorted(parts)]) for name, parts in experts.items()
+    }

@@ -18,7 +18,9 @@ from .reference import build_empty
 
 QUERY_KEY_GAIN = 1.6  # squared: the spread of attention scores
 HEAD_GAIN = 3.0
-TIED_OUTPUT_GAIN = 2.5  # of what a layer adds to the stream, where embeddings are 3 / sqrt(width) wide
+TIED_OUTPUT_GAIN = (
+    2.5  # of what a layer adds to the stream, where embeddings are 3 / sqrt(width) wide
+)
 NORM_SPREAD = 0.3
 BIAS_SPREAD = 0.5
 NORM_STEP = 1 / 256  # gemma stores weight + 1 as F32: a multiple of this is exact in every type
@@ -28,7 +30,9 @@ _HEAD = re.compile(r"\b(lm_head|embed_out)\.weight$")
 _OUTPUT = re.compile(r"(o_proj|down_proj|c_proj)\.weight$")
 _EMBEDDING = re.compile(r"\b(embed_tokens|wte|wpe|embed_in)\.weight$")
 _NORM = re.compile(r"(norm|layernorm|ln_1|ln_2|ln_f)\.weight$")
-_INPUT_FIRST = re.compile(r"(c_attn|c_proj|c_fc)\.weight$|experts\.(gate_up|down)_proj$")  # stored [.., in, out]
+_INPUT_FIRST = re.compile(
+    r"(c_attn|c_proj|c_fc)\.weight$|experts\.(gate_up|down)_proj$"
+)  # stored [.., in, out]
 
 
 def _default_gain(name: str, tied: bool) -> float:
@@ -71,7 +75,7 @@ def random_state(model: GoldenModel, seed: int) -> State:
         else:
             value = _deviation(model, name, parameter.shape) * draw
         state[name] = value.to(model.dtype)
-    return state
+    return model.stored(state) if model.stored else state
 
 
 def widened(state: State) -> State:

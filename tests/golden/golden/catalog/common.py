@@ -8,5 +8,7 @@ IDS = {"bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": UNKNOWN}
 
 NORMS = {
     "norm": without.without_module(r"(input_layernorm|post_attention_layernorm)$"),
-    "norm weight": without.weights(r"(input_layernorm|post_attention_layernorm|norm)\.weight$", 1.0),
+    "norm weight": without.weights(
+        r"(input_layernorm|post_attention_layernorm|norm)\.weight$", 1.0
+    ),
 }

@@ -10,13 +10,14 @@ from .. import features as without
 from .. import twin
 from ..model import GoldenModel, State, Twin
 from .common import IDS
-from .gemma import GELU_TABLE
 
 
 def gpt2_twin(model: GoldenModel, state: State) -> Twin:
     config = model.config
     transposed = re.compile(r"(c_attn|c_proj|c_fc)\.weight$")
-    changed = {name: value.t() if transposed.search(name) else value for name, value in state.items()}
+    changed = {
+        name: value.t() if transposed.search(name) else value for name, value in state.items()
+    }
     keys = twin.metadata(config, without=("vocab_size", "attention.head_count_kv"))
     return Twin(keys, twin.named("gpt2", config.n_layer, changed))
 
@@ -25,7 +26,9 @@ MODELS = [
     GoldenModel(
         name="gpt2",
         architecture="gpt2",
-        config=GPT2Config(**IDS, vocab_size=131, n_positions=96, n_embd=39, n_layer=2, n_head=3, n_inner=4 * 39),
+        config=GPT2Config(
+            **IDS, vocab_size=131, n_positions=96, n_embd=39, n_layer=2, n_head=3, n_inner=4 * 39
+        ),
         features={
             "positions": without.weights(r"wpe\.weight$"),
             "bias": without.weights(r"(c_attn|c_proj|c_fc)\.bias$"),
@@ -36,7 +39,7 @@ MODELS = [
         twin=gpt2_twin,
         dtype=torch.float32,
         gains={r"wpe": 0.4},
-        reader_tolerance=GELU_TABLE,
+        reader_arithmetic=without.gelu_table,
         note="3 heads of 13 at a width of 39, vocabulary 131, tied head",
     ),
 ]

@@ -30,7 +30,9 @@ def llama_twin(model: GoldenModel, state: State) -> Twin:
     tensors = llama_tensors(model.architecture, config, state)
     scaling = getattr(config, "rope_scaling", None) or {}
     if scaling.get("rope_type") == "llama3":
-        tensors["rope_freqs.weight"] = twin.llama3_factors(config.rope_theta, head_dim(config), scaling)
+        tensors["rope_freqs.weight"] = twin.llama3_factors(
+            config.rope_theta, head_dim(config), scaling
+        )
     more = {"rope__dimension_count": head_dim(config)}
     if getattr(config, "sliding_window", None):
         more["attention__sliding_window"] = config.sliding_window
@@ -49,7 +51,9 @@ _PLAIN = dict(_SHAPE, hidden_size=48, num_attention_heads=3, num_key_value_heads
 
 
 def _scaled_llama(name: str, scaling: dict, more: dict | None = None, **options) -> GoldenModel:
-    config = LlamaConfig(**{**_GQA, "max_position_embeddings": 128, "rope_scaling": scaling, **(more or {})})
+    config = LlamaConfig(
+        **{**_GQA, "max_position_embeddings": 128, "rope_scaling": scaling, **(more or {})}
+    )
     return GoldenModel(
         name=name,
         architecture="llama",
@@ -73,7 +77,9 @@ MODELS = [
     GoldenModel(
         name="llama3",
         architecture="llama",
-        config=LlamaConfig(**_GQA, max_position_embeddings=128, rope_theta=5e5, tie_word_embeddings=True),
+        config=LlamaConfig(
+            **_GQA, max_position_embeddings=128, rope_theta=5e5, tie_word_embeddings=True
+        ),
         features={
             "rope": without.rope,
             "rope theta": without.configured(rope_theta=1e4),
@@ -96,7 +102,9 @@ MODELS = [
         more={"rope_theta": 1e3, "attention_bias": True},
         note="3.1's scaling: the rotary frequencies lie in all three bands; biases in attention",
     ),
-    _scaled_llama("llama_linear", {"rope_type": "linear", "factor": 4.0}, note="linear rope scaling"),
+    _scaled_llama(
+        "llama_linear", {"rope_type": "linear", "factor": 4.0}, note="linear rope scaling"
+    ),
     _scaled_llama(
         "llama_yarn",
         {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32},
