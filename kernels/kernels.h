@@ -22,6 +22,13 @@
 
 namespace llmos::kernels {
 
+// The largest head of attention and rope: their working memory for one is on the stack. The models
+// in use have 64 to 256; the next power of two.
+inline constexpr int64_t kHeadDimMax = 512;
+
+// Whether a matrix of weights may have this type: all but the integers and F64.
+constexpr bool is_weight_dtype(DType dtype) { return dtype <= DType::kMXFP4; }
+
 // Where a member stands in the team that executes an operation.
 struct Launch {
   int rank = 0;

@@ -42,7 +42,8 @@ enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnu
 
 // The conversation for a chat template, as JSON in the form of the OpenAI API.
 struct ChatInput {
-  // An array of {"role", "content", "tool_calls", ...}.
+  // An array of {"role", "content", "tool_calls", ...}; or an object with this array as "messages",
+  // whose other members ("tools", "add_generation_prompt", ...) are variables as below and win.
   std::string messages{};
   // An array of tool descriptions; empty: none.
   std::string tools{};
@@ -99,6 +100,10 @@ class LLMOS_API Tokenizer {
  private:
   std::shared_ptr<const Impl> impl_;
 };
+
+// Renders with the chat template of a model's files, which need not hold a vocabulary: a GGUF file,
+// a Hugging Face directory (tokenizer_config.json or chat_template.jinja), or a .jinja file.
+LLMOS_API Result<std::string> render_chat(const std::string& path, const ChatInput& input);
 
 // Turns tokens into text as they come: whole UTF-8 characters only, also where one character is
 // spread over several tokens. One thread at a time.

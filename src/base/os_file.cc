@@ -267,29 +267,36 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   return content;
 }
 
-Status write_file_atomic(const std::string& path, std::string_view content) {
-  const std::string temporary = temporary_name(path);
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  std::string temporary = temporary_name(path);
   const int descriptor = retry_interrupted([&] {
     return ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kNewFileMode);
   });
   if (descriptor < 0) return failed("create", temporary, errno);
-  File file(descriptor, temporary);
-  const auto replace = [&]() -> Status {
-    struct stat old;
-    if (stat(path.c_str(), &old) == 0 && fchmod(descriptor, old.st_mode & 07777) != 0) {
-      return failed("set permissions of", temporary, errno);
-    }
-    if (Status status = file.write(content); !status.ok()) return status;
-    if (Status status = file.sync(); !status.ok()) return status;
-    if (Status status = file.close(); !status.ok()) return status;
-    if (rename(temporary.c_str(), path.c_str()) != 0) return failed("replace", path, errno);
-    return Status();
-  };
-  if (Status status = replace(); !status.ok()) {
-    unlink(temporary.c_str());
-    return status;
+  return AtomicFile(File(descriptor, std::move(temporary)), path);
+}
+
+AtomicFile::~AtomicFile() {
+  if (!path_.empty()) unlink(file_.path().c_str());
+}
+
+Status AtomicFile::commit() {
+  const std::string& temporary = file_.path();
+  struct stat old;
+  if (stat(path_.c_str(), &old) == 0 && fchmod(file_.descriptor_, old.st_mode & 07777) != 0) {
+    return failed("set permissions of", temporary, errno);
   }
-  return sync_directory(path);
+  if (Status status = file_.sync(); !status.ok()) return status;
+  if (Status status = file_.close(); !status.ok()) return status;
+  if (rename(temporary.c_str(), path_.c_str()) != 0) return failed("replace", path_, errno);
+  return sync_directory(std::exchange(path_, {}));
+}
+
+Status write_file_atomic(const std::string& path, std::string_view content) {
+  Result<AtomicFile> atomic = AtomicFile::create(path);
+  if (!atomic.ok()) return atomic.status();
+  if (Status status = atomic->file().write(content); !status.ok()) return status;
+  return atomic->commit();
 }
 
 Result<MappedFile> MappedFile::open(const std::string& path) {

@@ -57,7 +57,7 @@ class File {
  private:
   friend class MappedFile;
   friend Result<std::string> read_file(const std::string& path, size_t bytes_max);
-  friend Status write_file_atomic(const std::string& path, std::string_view content);
+  friend class AtomicFile;
   File(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
 
   int descriptor_;  // -1: closed
@@ -68,9 +68,30 @@ class File {
 // claim to be empty.
 Result<std::string> read_file(const std::string& path, size_t bytes_max);
 
-// Replaces or makes the file, so that after a crash at any moment either the old or the new content
-// is there, whole. Keeps the permissions of the old file. A symbolic link is itself replaced.
-// Writes a temporary file beside it, which a failure removes.
+// A file's new content while it is written: a temporary file beside it, which commit() puts in its
+// place. After a crash at any moment either the old or the new content is there, whole; without
+// commit() the old one stays and the temporary file is removed. Keeps the permissions of the old
+// file. A symbolic link is itself replaced. Move-only; one thread at a time.
+class AtomicFile {
+ public:
+  static Result<AtomicFile> create(const std::string& path);
+  AtomicFile(AtomicFile&& other) noexcept
+      : file_(std::move(other.file_)), path_(std::exchange(other.path_, {})) {}
+  AtomicFile& operator=(AtomicFile&& other) = delete;
+  ~AtomicFile();
+
+  File& file() noexcept { return file_; }
+  // What was written is on the device and under the name when this returns ok. Last call.
+  Status commit();
+
+ private:
+  AtomicFile(File file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+
+  File file_;
+  std::string path_;  // empty: moved from, or committed
+};
+
+// Replaces or makes the file through an AtomicFile.
 Status write_file_atomic(const std::string& path, std::string_view content);
 
 // How a part of a mapping will be read.

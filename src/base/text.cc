@@ -30,6 +30,21 @@ std::string bytes_text(uint64_t bytes) {
   return (Text() << std::string_view(digits, size_t(end - digits)) << ' ' << kUnits[unit]).str();
 }
 
+std::string printable(std::string_view text, size_t bytes_max) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  Text out;
+  for (const char c : text.substr(0, bytes_max)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7f) {
+      out << "\\x" << kHex[byte >> 4] << kHex[byte & 15];
+    } else {
+      out << c;
+    }
+  }
+  if (text.size() > bytes_max) out << "...";
+  return std::move(out).str();
+}
+
 size_t utf8_character_bytes(std::string_view text) noexcept {
   const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : uint8_t{0}; };
   const auto within = [](uint8_t value, uint8_t first, uint8_t last) {

@@ -48,6 +48,10 @@ class Text {
 // 1536 -> "1.5 KiB"; exact below 1 KiB, else one decimal.
 std::string bytes_text(uint64_t bytes);
 
+// `text` with all but printable ASCII escaped (\x0a), cut after `bytes_max` bytes: hostile text
+// that is shown in a message.
+std::string printable(std::string_view text, size_t bytes_max);
+
 // Bytes of the well-formed UTF-8 character that `text` begins with (Unicode table 3-7: no overlong
 // forms, no surrogates, nothing above U+10FFFF); 0 where there is none.
 size_t utf8_character_bytes(std::string_view text) noexcept;

@@ -250,21 +250,6 @@ std::string format_value(Kind kind, const Value& value, std::span<const std::str
   return {};
 }
 
-std::string printable(std::string_view text, size_t bytes_max) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  Text out;
-  for (const char c : text.substr(0, bytes_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7f) {
-      out << "\\x" << kHex[byte >> 4] << kHex[byte & 15];
-    } else {
-      out << c;
-    }
-  }
-  if (text.size() > bytes_max) out << "...";
-  return std::move(out).str();
-}
-
 std::string quoted(std::string_view text) { return '"' + printable(text, kQuotedBytesMax) + '"'; }
 
 }  // namespace llmos::config

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/text.h"
 #include "llmos/status.h"
 
 namespace llmos::config {
@@ -58,9 +59,7 @@ Result<int64_t> parse_duration_ns(std::string_view text);  // 250ms, 10s, 0
 std::string format_value(Kind kind, const Value& value,
                          std::span<const std::string_view> names = {});
 
-// `text` with all but printable ASCII escaped, cut after `bytes_max` bytes.
-std::string printable(std::string_view text, size_t bytes_max);
-// printable() between quotes, cut after kQuotedBytesMax bytes.
+// printable() (base/text.h) between quotes, cut after kQuotedBytesMax bytes.
 std::string quoted(std::string_view text);
 
 }  // namespace llmos::config

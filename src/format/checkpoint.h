@@ -17,7 +17,9 @@
 #include <vector>
 
 #include "base/json.h"
-#include "format/gguf.h"
+#include "format/gguf_metadata.h"
+#include "format/tensor_info.h"
+#include "format/weight_file.h"
 #include "llmos/extend.h"
 #include "llmos/status.h"
 #include "tensor/view.h"
@@ -29,15 +31,6 @@ enum class CheckpointKind : uint8_t {
   kHuggingFace,  // a directory with config.json and safetensors files
 };
 
-struct TensorInfo {
-  std::string name;
-  DType dtype = DType::kF32;
-  Shape shape;          // outermost first
-  uint32_t file = 0;    // index into Checkpoint::files()
-  uint64_t offset = 0;  // from the start of that file
-  uint64_t bytes = 0;
-};
-
 struct CheckpointOptions {
   // Supplies the files instead of the file system; `path` then names the file or directory in it.
   WeightSource* source = nullptr;
@@ -46,16 +39,19 @@ struct CheckpointOptions {
 // Owner    It keeps the files mapped; views live as long as it does (or any copy of it: copies
 //          share the mapping).
 // Threads  Every const method from any number of threads.
-// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type Q1_0 in tensor blk.0.ffn_up.weight")
+// Failure  kNotFound, kCorrupt, kUnsupported ("unsupported type IQ1_S in tensor output.weight")
 //          with the file's name. After open() every tensor's range lies inside its file, its rows
-//          are whole blocks, and names occur once.
+//          are whole blocks, it has elements, and names occur once.
 class Checkpoint {
  public:
+  // A directory is a Hugging Face model, a file is GGUF; of a split model it is the first file.
   static Result<Checkpoint> open(const std::string& path, const CheckpointOptions& options = {});
 
   CheckpointKind kind() const noexcept;
   const std::string& path() const noexcept;
-  std::span<const std::string> files() const noexcept;
+  // Where its files are: tokenizer.json and others lie beside the weights.
+  const WeightDirectory& directory() const noexcept;
+  std::span<const std::string> files() const noexcept;  // those with weights
 
   // kGguf: all keys of the (first) file; empty otherwise.
   const GgufMetadata& metadata() const noexcept;
@@ -69,7 +65,7 @@ class Checkpoint {
   // The tensor in the mapped file or in the source's memory. kUnsupported when the source has no
   // memory to show: read() it.
   Result<TensorView> view(const TensorInfo& info) const;
-  // Copies bytes [offset, offset + into.size()) of the tensor.
+  // Copies bytes [offset, offset + into.size()) of the tensor; kInvalid beyond its end.
   Status read(const TensorInfo& info, uint64_t offset, std::span<std::byte> into) const;
   // A hint that the tensor will be read soon, or not for long. Harmless when it cannot be followed.
   void will_need(const TensorInfo& info) const noexcept;

@@ -25,7 +25,7 @@ constexpr std::array<DTypeTraits, kDTypeCount> kTraits{{
     {"IQ4_XS", 256, 136},  // scale; 8 scales of 6 bits; 256 x 4 bits into that table
     {"MXFP4", 32, 17},     // exponent; 32 x E2M1
     {"I8", 1, 1},         {"I16", 1, 2},    {"I32", 1, 4},
-    {"I64", 1, 8},        {"F64", 1, 8},
+    {"I64", 1, 8},        {"F64", 1, 8},    {"U8", 1, 1},
 }};
 
 char upper(char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; }

@@ -36,8 +36,9 @@ enum class DType : uint8_t {
   kI32,
   kI64,
   kF64,
+  kU8,  // safetensors only; bytes, such as the packed MXFP4 blocks and scales of gpt-oss
 };
-inline constexpr int kDTypeCount = int(DType::kF64) + 1;
+inline constexpr int kDTypeCount = int(DType::kU8) + 1;
 
 struct DTypeTraits {
   std::string_view name;    // as GGUF tools write it: "F16", "Q4_K"

@@ -238,6 +238,20 @@ TEST_F(OsFile, FailedAtomicWriteLeavesTheOldContentAndNothingElse) {
   EXPECT_EQ(dir_.entry_count(), 1u);
 }
 
+TEST_F(OsFile, UncommittedAtomicFileLeavesNothing) {
+  const std::string path = dir_.write("a", "old");
+  {
+    Result<AtomicFile> abandoned = AtomicFile::create(path);
+    ASSERT_TRUE(abandoned.ok()) << abandoned.status().to_string();
+    ASSERT_TRUE(abandoned->file().write("new").ok());
+    EXPECT_EQ(dir_.entry_count(), 2u);
+    AtomicFile moved = *std::move(abandoned);
+    ASSERT_TRUE(moved.file().write("er").ok());
+  }
+  EXPECT_EQ(content_of(path), "old");
+  EXPECT_EQ(dir_.entry_count(), 1u);
+}
+
 TEST_F(OsFile, ConcurrentAtomicWritesLeaveOneWhole) {
   const std::string path = dir_ / "a";
   std::vector<std::thread> threads;

@@ -81,6 +81,13 @@ std::string encoded(uint32_t scalar) {
           char(0x80 | (scalar >> 6 & 63)), char(0x80 | (scalar & 63))};
 }
 
+TEST(Text, PrintableEscapesAndCuts) {
+  EXPECT_EQ(printable("a b~", 10), "a b~");
+  EXPECT_EQ(printable(std::string_view("a\n\0\xff", 4), 10), "a\\x0a\\x00\\xff");
+  EXPECT_EQ(printable("abcdef", 3), "abc...");
+  EXPECT_EQ(printable("abc", 3), "abc");
+}
+
 TEST(Utf8, EveryScalarValueIsACharacter) {
   for (uint32_t scalar = 0; scalar < 0x110000; ++scalar) {
     const std::string bytes = encoded(scalar);

@@ -156,9 +156,13 @@ class IncludeChecker {
       const bool is_public =
           tree_.contains("include/" + include.name) && include.name.starts_with("llmos/");
       const bool is_own = include.quoted && tree_.contains(own_folder + include.name);
-      if (!is_public && !is_own && (include.quoted || !is_standard_header(include.name))) {
+      // Whether a terminal is there, and its signals, are not in the standard library.
+      const bool is_system =
+          !include.quoted && (is_standard_header(include.name) || include.name == "unistd.h");
+      if (!is_public && !is_own && !is_system) {
         offend(path, include.line,
-               "example includes " + include.name + ": expected llmos/... or the standard library");
+               "example includes " + include.name +
+                   ": expected llmos/..., the standard library or unistd.h");
       }
     }
   }

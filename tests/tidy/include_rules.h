@@ -8,7 +8,7 @@
 //   include/llmos/   every header is listed by exactly one module and has that module's floor; it
 //                    includes the standard library and public headers of the own module or of
 //                    strictly lower floors
-//   examples/        the standard library, llmos/..., and files of the example's own folder
+//   examples/        the standard library, unistd.h, llmos/..., and files of the own folder
 #pragma once
 
 #include <map>

@@ -112,12 +112,14 @@ std::vector<Offence> check_mirror(const SourceTree& tree, std::string_view exemp
   auto exemptions = parse_exemptions(exemptions_text, exemptions_path, &offences);
   std::set<std::string> stems;
   for (const auto& [path, text] : tree) {
-    if (path.starts_with("src/") && kind_of(path) == Kind::kCode) {
+    const bool mirrored = path.starts_with("src/") || path.starts_with("kernels/");
+    if (mirrored && kind_of(path) == Kind::kCode) {
       stems.insert(std::string(without_extension(path)));
     }
   }
   for (const std::string& stem : stems) {
-    const std::string test = "tests/" + stem.substr(4) + "_test.cc";
+    const std::string place = stem.starts_with("src/") ? stem.substr(4) : stem;
+    const std::string test = "tests/" + place + "_test.cc";
     if (tree.contains(test)) continue;
     const auto exemption = exemptions.find(stem);
     if (exemption == exemptions.end()) {

@@ -19,7 +19,8 @@ inline constexpr int kLongFileLines = 600;     // reported, not refused: see CON
 // line too long, no note of unfinished work; in headers #pragma once.
 std::vector<Offence> check_style(const SourceTree& tree);
 
-// Each src/x/y.cc or src/x/y.h has tests/x/y_test.cc. `exemptions` has lines
+// Each src/x/y.cc or src/x/y.h has tests/x/y_test.cc, each kernels/x/y.cc or kernels/x/y.h has
+// tests/kernels/x/y_test.cc. `exemptions` has lines
 // "src/x/y  # where it is tested instead"; one without a reason, or one that exempts nothing, is an
 // offence of `exemptions_path`.
 std::vector<Offence> check_mirror(const SourceTree& tree, std::string_view exemptions,

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A subcommand of the tool: what it takes, and what it does.
+#pragma once
+
+#include <llmos/model.h>
+#include <llmos/status.h>
+
+#include "arguments.h"
+
+namespace cli {
+
+struct Command {
+  const char* name;
+  const char* line;  // in the list of all
+  const Usage& (*usage)();
+  llmos::Status (*run)(const Arguments& arguments);
+};
+
+extern const Command kRun;
+extern const Command kTokenize;
+extern const Command kInspect;
+extern const Command kQuantize;
+extern const Command kScore;
+extern const Command kTemplate;
+
+// The flags by which every command that loads a model chooses how, and their reading.
+std::vector<Flag> with_model_flags(std::vector<Flag> flags);
+llmos::ModelOptions model_options(const Arguments& arguments);
+// Opens it with a progress bar.
+llmos::Result<llmos::Model> open_model(const Arguments& arguments);
+
+// "12,7,3" and a newline.
+std::string ids_line(std::span<const llmos::TokenId> ids);
+
+}  // namespace cli

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention over paged keys and values, in one pass (online softmax).
+//
+// Bound   one token: bytes of the cache. A chunk: FMA and exp.
+// Layout  An item of work is a group of query heads of one kv head, times some tokens of a
+//         span: together up to kItemQueries queries, which share every decoded tile of keys and
+//         values. Tiles are at most kTileKeys keys of one block, and begin at multiples of it in
+//         the block: where they begin depends on the position only, not on the chunk that is
+//         computed. A query passes its tiles in ascending order, whoever else is in the item.
+#pragma once
+
+#include "kernels/cpu/decode.h"
+#include "kernels/cpu/math.h"
+#include "kernels/kernels.h"
+#include "kernels/share.h"
+
+namespace llmos::kernels {
+namespace {
+
+inline constexpr int kTileKeys = 16;     // with kHeadDimMax a tile is 32 KiB, usually 8 KiB
+inline constexpr int kItemQueries = 16;  // their sums are as large as a tile
+
+LLMOS_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+LLMOS_INLINE int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
+
+LLMOS_INLINE size_t cache_row_bytes(const KvLayer& cache) {
+  const size_t dim = size_t(cache.head_dim);
+  switch (cache.dtype) {
+    case DType::kF32:
+      return dim * 4;
+    case DType::kQ8_0:
+      return dim / kBlockElements * sizeof(BlockQ8_0);
+    default:
+      return dim * 2;
+  }
+}
+
+// f32 rows of a head, each padded with zeros to whole steps.
+struct HeadRows {
+  alignas(64) float values[kTileKeys * kHeadDimMax];
+};
+
+template <DType kType>
+void decode_rows(const std::byte* from, size_t row_bytes, int64_t rows, int64_t dim, float* to) {
+  const int64_t padded = (dim + kStep - 1) / kStep * kStep;
+  for (int64_t r = 0; r < rows; ++r, from += row_bytes, to += padded) {
+    for (int64_t s = 0; s < dim / kStep; ++s) {
+      const Step step = Decoder<kType>::step(from, s);
+      for (int i = 0; i < kStepVectors; ++i) store(to + s * kStep + i * kLanes, step.v[i]);
+    }
+    if constexpr (is_plain(kType)) {
+      if (dim % kStep == 0) continue;
+      const Step step = last_step<kType>(from, dim / kStep, dim % kStep);
+      for (int i = 0; i < kStepVectors; ++i) {
+        store(to + dim / kStep * kStep + i * kLanes, step.v[i]);
+      }
+    }
+  }
+}
+
+void decode_tile(const KvLayer& cache, const std::byte* from, int64_t rows, float* to) {
+  const size_t bytes = cache_row_bytes(cache);
+  switch (cache.dtype) {
+    case DType::kF32:
+      return decode_rows<DType::kF32>(from, bytes, rows, cache.head_dim, to);
+    case DType::kF16:
+      return decode_rows<DType::kF16>(from, bytes, rows, cache.head_dim, to);
+    case DType::kBF16:
+      return decode_rows<DType::kBF16>(from, bytes, rows, cache.head_dim, to);
+    default:
+      return decode_rows<DType::kQ8_0>(from, bytes, rows, cache.head_dim, to);
+  }
+}
+
+// Keys [first, last) of a sequence.
+struct KeyRange {
+  int64_t first;
+  int64_t last;
+};
+
+// A query on its way through the keys.
+struct Query {
+  int64_t head;
+  int64_t token;  // in the batch
+  KeyRange keys;  // that it sees
+  float largest;  // score so far
+  float sum;      // of exp(score - largest)
+};
+
+struct Item {
+  const AttentionSpan* span;
+  int64_t kv_head;
+  int64_t padded;  // head_dim in whole steps
+  int count = 0;
+  Query queries[kItemQueries];
+  alignas(64) float rows[kItemQueries * kHeadDimMax];  // the queries' vectors, padded
+  alignas(64) float sums[kItemQueries * kHeadDimMax];  // of exp(score - largest) * value
+};
+
+void add_query(const AttentionParams& p, Item& item, int64_t head, int64_t token_in_span) {
+  const int64_t position = item.span->position + token_in_span;
+  const int64_t token = item.span->first + token_in_span;
+  float* const row = item.rows + item.count * item.padded;
+  std::memset(row, 0, size_t(item.padded) * sizeof(float));
+  std::memcpy(row, p.queries + token * p.queries_stride + head * p.cache.head_dim,
+              size_t(p.cache.head_dim) * sizeof(float));
+  std::memset(item.sums + item.count * item.padded, 0, size_t(item.padded) * sizeof(float));
+  Query& query = item.queries[item.count++];
+  query.head = head;
+  query.token = token;
+  query.keys = {p.window > 0 ? max_of(0, position - p.window + 1) : 0, position + 1};
+  // A sink is a key that was seen first, and whose value is zero.
+  query.largest = p.sinks ? p.sinks[head] : -INFINITY;
+  query.sum = p.sinks ? 1 : 0;
+}
+
+// Dot products of one row with four.
+LLMOS_INLINE void dot_four(const float* row, const float* others, int64_t padded, float* out) {
+  Floats sums[4] = {};
+  for (int64_t d = 0; d < padded; d += kLanes) {
+    const Floats q = load(row + d);
+    for (int j = 0; j < 4; ++j) sums[j] = fma(q, load(others + j * padded + d), sums[j]);
+  }
+  for (int j = 0; j < 4; ++j) out[j] = sum_lanes(sums[j]);
+}
+
+// Weights of a tile's keys [range) for one query; the scores before are rescaled to a new largest.
+LLMOS_INLINE void weigh(const AttentionParams& p, Query& query, KeyRange range, float* weights,
+                        float* sums, int64_t padded) {
+  constexpr int kVectors = kTileKeys / kLanes;
+  Floats scores[kVectors];
+  Floats top = broadcast(-INFINITY);
+  for (int i = 0; i < kVectors; ++i) {
+    Floats raw = capped(load(weights + i * kLanes) * broadcast(p.scale), p.softcap);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const int64_t key = i * kLanes + lane;
+      if (key < range.first || key >= range.last) raw[lane] = -INFINITY;
+    }
+    scores[i] = raw;
+    top = larger(scores[i], top);
+  }
+  const float tile_largest = largest_lane(top);
+  if (tile_largest > query.largest) {
+    const Floats shrink = exp(broadcast(query.largest - tile_largest));
+    query.sum *= shrink[0];
+    for (int64_t d = 0; d < padded; d += kLanes) store(sums + d, load(sums + d) * shrink);
+    query.largest = tile_largest;
+  }
+  Floats total{};
+  for (int i = 0; i < kVectors; ++i) {
+    const Floats weight = exp(scores[i] - broadcast(query.largest));
+    store(weights + i * kLanes, weight);
+    total += weight;
+  }
+  query.sum += sum_lanes(total);
+}
+
+LLMOS_INLINE void add_values(const float* weights, const float* values, KeyRange range,
+                             int64_t padded, float* sums) {
+  constexpr int kWide = kStepVectors < 4 ? kStepVectors : 4;  // vectors at a time
+  for (int64_t d = 0; d < padded; d += kWide * kLanes) {
+    Floats part[kWide];
+    for (int i = 0; i < kWide; ++i) part[i] = load(sums + d + i * kLanes);
+    for (int64_t j = range.first; j < range.last; ++j) {
+      const Floats weight = broadcast(weights[j]);
+      for (int i = 0; i < kWide; ++i) {
+        part[i] = fma(weight, load(values + j * padded + d + i * kLanes), part[i]);
+      }
+    }
+    for (int i = 0; i < kWide; ++i) store(sums + d + i * kLanes, part[i]);
+  }
+}
+
+// The keys of a query in a tile of `count` keys from position `start` on.
+LLMOS_INLINE KeyRange in_tile(const Query& query, int64_t start, int64_t count) {
+  const int64_t first = max_of(query.keys.first - start, 0);
+  return {first, max_of(first, min_of(query.keys.last - start, count))};
+}
+
+void attend_tile(const AttentionParams& p, Item& item, int64_t start, int64_t count,
+                 HeadRows& rows) {
+  const KvLayer& cache = p.cache;
+  const int64_t place = start % cache.block_tokens;
+  const size_t at = size_t(item.span->blocks[start / cache.block_tokens]) * cache.block_bytes +
+                    size_t(item.kv_head * cache.block_tokens + place) * cache_row_bytes(cache);
+  float weights[kItemQueries][kTileKeys] = {};
+  decode_tile(cache, cache.keys + at, count, rows.values);
+  for (int q = 0; q < item.count; ++q) {
+    const KeyRange range = in_tile(item.queries[q], start, count);
+    if (range.first >= range.last) continue;
+    const float* row = item.rows + q * item.padded;
+    for (int64_t j = range.first / 4 * 4; j < range.last; j += 4) {
+      dot_four(row, rows.values + j * item.padded, item.padded, weights[q] + j);
+    }
+    weigh(p, item.queries[q], range, weights[q], item.sums + q * item.padded, item.padded);
+  }
+  decode_tile(cache, cache.values + at, count, rows.values);
+  for (int q = 0; q < item.count; ++q) {
+    const KeyRange range = in_tile(item.queries[q], start, count);
+    add_values(weights[q], rows.values, range, item.padded, item.sums + q * item.padded);
+  }
+}
+
+void attend_item(const AttentionParams& p, Item& item) {
+  KeyRange all = item.queries[0].keys;
+  for (int q = 1; q < item.count; ++q) {
+    all.first = min_of(all.first, item.queries[q].keys.first);
+    all.last = max_of(all.last, item.queries[q].keys.last);
+  }
+  HeadRows rows;
+  // dot_four may read rows behind the last of a tile; what it finds there is not used.
+  std::memset(rows.values, 0, size_t(kTileKeys * item.padded) * sizeof(float));
+  const int64_t block_tokens = p.cache.block_tokens;
+  const int64_t first_place = all.first % block_tokens;
+  int64_t start = all.first - first_place % kTileKeys;
+  while (start < all.last) {
+    const int64_t block_end = start - start % block_tokens + block_tokens;
+    const int64_t count = min_of(min_of(kTileKeys, block_end - start), all.last - start);
+    attend_tile(p, item, start, count, rows);
+    start += min_of(kTileKeys, block_end - start);
+  }
+  for (int q = 0; q < item.count; ++q) {
+    const Query& query = item.queries[q];
+    float* out = p.out + query.token * p.out_stride + query.head * p.cache.head_dim;
+    const float* sums = item.sums + q * item.padded;
+    for (int64_t d = 0; d < p.cache.head_dim; ++d) out[d] = sums[d] / query.sum;
+  }
+}
+
+void attention(const AttentionParams& p, const Launch& launch) {
+  const int64_t group = p.heads / p.cache.kv_heads;
+  const int64_t item_heads = min_of(group, kItemQueries);
+  const int64_t item_tokens = kItemQueries / item_heads;
+  const int64_t heads_items = (group + item_heads - 1) / item_heads;
+  Item item;
+  item.padded = (p.cache.head_dim + kStep - 1) / kStep * kStep;
+  int64_t index = 0;  // items go round, for later tokens of a chunk have more keys
+  for (int64_t s = 0; s < p.span_count; ++s) {
+    item.span = &p.spans[s];
+    for (int64_t t = 0; t < item.span->tokens; t += item_tokens) {
+      for (int64_t h = 0; h < p.cache.kv_heads * heads_items; ++h) {
+        if (index++ % launch.size != launch.rank) continue;
+        item.kv_head = h / heads_items;
+        item.count = 0;
+        const int64_t first = h % heads_items * item_heads;
+        for (int64_t i = t; i < min_of(t + item_tokens, item.span->tokens); ++i) {
+          for (int64_t g = first; g < min_of(first + item_heads, group); ++g) {
+            add_query(p, item, item.kv_head * group + g, i);
+          }
+        }
+        attend_item(p, item);
+      }
+    }
+  }
+}
+
+LLMOS_INLINE void store_q8_0(std::byte* to, const float* from, int64_t dim) {
+  for (int64_t b = 0; b < dim / kBlockElements; ++b, from += kBlockElements) {
+    float largest = 0;
+    for (int i = 0; i < kBlockElements; ++i) {
+      const float size = from[i] < 0 ? -from[i] : from[i];
+      largest = size > largest ? size : largest;
+    }
+    const float scale = largest / 127;
+    const float inverse = scale == 0 ? 0 : 1 / scale;
+    BlockQ8_0 block;
+    block.scale = f16_bits(scale);
+    for (int i = 0; i < kBlockElements; i += kLanes) {
+      const Ints quants = to_ints(nearest(load(from + i) * broadcast(inverse)));
+      for (int lane = 0; lane < kLanes; ++lane) block.quants[i + lane] = int8_t(quants[lane]);
+    }
+    store_as(to + size_t(b) * sizeof block, block);
+  }
+}
+
+// Element by element behind the last whole vector, through one that is.
+template <size_t kBytes, class Store>
+LLMOS_INLINE void store_row(std::byte* to, const float* from, int64_t dim, Store store_vector) {
+  int64_t d = 0;
+  for (; d + kLanes <= dim; d += kLanes) store_vector(to + size_t(d) * kBytes, load(from + d));
+  if (d == dim) return;
+  std::byte rest[kLanes * kBytes];
+  store_vector(rest, load_part(from + d, dim - d));
+  std::memcpy(to + size_t(d) * kBytes, rest, size_t(dim - d) * kBytes);
+}
+
+void store_cache_row(const KvLayer& cache, std::byte* to, const float* from) {
+  const int64_t dim = cache.head_dim;
+  switch (cache.dtype) {
+    case DType::kF32:
+      std::memcpy(to, from, size_t(dim) * 4);
+      return;
+    case DType::kF16:
+      return store_row<2>(to, from, dim, [](std::byte* at, Floats v) { store_f16(at, v); });
+    case DType::kBF16:
+      return store_row<2>(to, from, dim, [](std::byte* at, Floats v) { store_bf16(at, v); });
+    default:
+      return store_q8_0(to, from, dim);
+  }
+}
+
+void kv_write(const KvWriteParams& p, const Launch& launch) {
+  const KvLayer& cache = p.cache;
+  const size_t row = cache_row_bytes(cache);
+  const Share share = share_of(p.tokens * cache.kv_heads, launch);
+  for (int64_t i = share.first; i < share.last; ++i) {
+    const int64_t t = i / cache.kv_heads;
+    const int64_t head = i % cache.kv_heads;
+    if (p.slots[t] < 0) continue;
+    const int64_t place = head * cache.block_tokens + p.slots[t] % cache.block_tokens;
+    const size_t at =
+        size_t(p.slots[t] / cache.block_tokens) * cache.block_bytes + size_t(place) * row;
+    const int64_t from = head * cache.head_dim;
+    store_cache_row(cache, cache.keys + at, p.keys + t * p.keys_stride + from);
+    store_cache_row(cache, cache.values + at, p.values + t * p.values_stride + from);
+  }
+}
+
+}  // namespace
+}  // namespace llmos::kernels

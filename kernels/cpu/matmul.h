@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of activations with rows of weights of any type.
+//
+// Bound   one token: bytes of weights from memory. Many tokens: the FMA units.
+// Layout  Both operands are contiguous along the columns, so an output is a dot product: lane l of
+//         one accumulator sums columns l, l + kLanes, ... in ascending order, then the lanes are
+//         summed as a tree. Every path below keeps this order for every output, so that a result
+//         does not depend on how many tokens or rows are computed with it.
+// Paths   One token: four rows at a time, decoded in registers (dots). More: a panel of rows times
+//         a chunk of columns is decoded once into a buffer in the first-level cache and then
+//         multiplied with up to kBlockTokens tokens in register tiles.
+#pragma once
+
+#include "kernels/cpu/decode.h"
+#include "kernels/kernels.h"
+#include "kernels/share.h"
+
+namespace llmos::kernels {
+namespace {
+
+// Rows in a panel: 16 rows times 256 columns of f32 are 16 KiB, half of a first-level cache.
+inline constexpr int kPanelRows = 16;
+inline constexpr int kPanelSteps = 8;
+// Tokens that share a decoded panel. Decoding costs about as much as 2 tokens' products, so 48
+// leave it at 4 %; their accumulators (48 * 16 vectors, 24 KiB for AVX2) and columns (48 KiB) stay
+// in the second-level cache. A multiple of kTileTokens.
+inline constexpr int kBlockTokens = 48;
+// A register tile has 4 x 3 accumulators, 3 vectors of activations and one of weights: 16, what
+// AVX2 has.
+inline constexpr int kTileRows = 4;
+inline constexpr int kTileTokens = 3;
+
+// The tokens of one pass and where their results go.
+struct TokenBlock {
+  const float* in[kBlockTokens];
+  float* out[kBlockTokens];
+  int count = 0;
+
+  LLMOS_INLINE void add(const float* from, float* to) {
+    in[count] = from;
+    out[count++] = to;
+  }
+};
+
+struct WeightRows {
+  const std::byte* data;
+  size_t row_bytes;
+  int64_t columns;
+};
+
+// What happens to a sum before it is stored.
+struct Finish {
+  const float* bias;
+  float scale;
+  bool accumulate;
+
+  LLMOS_INLINE void store(float* out, int64_t row, float sum) const {
+    const float value = scale * (bias ? sum + bias[row] : sum);
+    out[row] = accumulate ? out[row] + value : value;
+  }
+};
+
+// The last columns of a row of activations, zeros behind them.
+LLMOS_INLINE void copy_rest(const float* in, int64_t columns, float (&rest)[kStep]) {
+  const int64_t whole = columns / kStep * kStep;
+  for (int64_t i = 0; i < kStep; ++i) rest[i] = whole + i < columns ? in[whole + i] : 0;
+}
+
+template <int kRows>
+LLMOS_INLINE void multiply_step(const Step (&weights)[kRows], const float* x, Floats* sums) {
+  for (int i = 0; i < kStepVectors; ++i) {
+    const Floats column = load(x + i * kLanes);
+    for (int r = 0; r < kRows; ++r) sums[r] = fma(weights[r].v[i], column, sums[r]);
+  }
+}
+
+// One token times kRows rows.
+template <DType kType, int kRows>
+void dots(const WeightRows& weight, int64_t row, const float* in, float* out,
+          const Finish& finish) {
+  const std::byte* rows[kRows];
+  for (int r = 0; r < kRows; ++r) rows[r] = weight.data + size_t(row + r) * weight.row_bytes;
+  Floats sums[kRows] = {};
+  Step step[kRows];
+  const int64_t steps = weight.columns / kStep;
+  for (int64_t s = 0; s < steps; ++s) {
+    for (int r = 0; r < kRows; ++r) step[r] = Decoder<kType>::step(rows[r], s);
+    multiply_step<kRows>(step, in + s * kStep, sums);
+  }
+  if constexpr (is_plain(kType)) {
+    if (const int64_t rest = weight.columns % kStep; rest > 0) {
+      float x[kStep];
+      copy_rest(in, weight.columns, x);
+      for (int r = 0; r < kRows; ++r) step[r] = last_step<kType>(rows[r], steps, rest);
+      multiply_step<kRows>(step, x, sums);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) finish.store(out, row + r, sum_lanes(sums[r]));
+}
+
+template <DType kType>
+void multiply_token(const WeightRows& weight, Share rows, const float* in, float* out,
+                    const Finish& finish) {
+  int64_t row = rows.first;
+  for (; row + kTileRows <= rows.last; row += kTileRows) {
+    dots<kType, kTileRows>(weight, row, in, out, finish);
+  }
+  for (; row < rows.last; ++row) dots<kType, 1>(weight, row, in, out, finish);
+}
+
+// A chunk of columns of up to kPanelRows rows, decoded.
+struct Panel {
+  alignas(64) float values[kPanelRows][kPanelSteps * kStep];
+  int rows;  // a multiple of kTileRows: zeros behind the last row
+  int steps;
+};
+
+LLMOS_INLINE void store_step(float* to, const Step& step) {
+  for (int i = 0; i < kStepVectors; ++i) store(to + i * kLanes, step.v[i]);
+}
+
+template <DType kType>
+void decode_panel(const WeightRows& weight, Share rows, int64_t first_step, Panel& panel) {
+  const int64_t whole_steps = weight.columns / kStep;
+  for (int64_t r = rows.first; r < rows.last; ++r) {
+    const std::byte* row = weight.data + size_t(r) * weight.row_bytes;
+    float* to = panel.values[r - rows.first];
+    for (int s = 0; s < panel.steps; ++s) {
+      if constexpr (is_plain(kType)) {
+        if (first_step + s == whole_steps) {
+          store_step(to + s * kStep, last_step<kType>(row, whole_steps, weight.columns % kStep));
+          break;
+        }
+      }
+      store_step(to + s * kStep, Decoder<kType>::step(row, first_step + s));
+    }
+  }
+}
+
+using PanelSums = Floats[kBlockTokens][kPanelRows];
+
+// Adds a chunk's products to the sums of kTokens tokens and kTileRows rows.
+template <int kTokens>
+LLMOS_INLINE void multiply_tile(const Panel& panel, int row, const float* const* in, int64_t column,
+                                Floats (*sums)[kPanelRows]) {
+  Floats tile[kTokens][kTileRows];
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kTileRows; ++r) tile[t][r] = sums[t][row + r];
+  }
+  for (int64_t k = 0; k < panel.steps * kStep; k += kLanes) {
+    Floats x[kTokens];
+    for (int t = 0; t < kTokens; ++t) x[t] = load(in[t] + column + k);
+    for (int r = 0; r < kTileRows; ++r) {
+      const Floats w = load(&panel.values[row + r][k]);
+      for (int t = 0; t < kTokens; ++t) tile[t][r] = fma(w, x[t], tile[t][r]);
+    }
+  }
+  for (int t = 0; t < kTokens; ++t) {
+    for (int r = 0; r < kTileRows; ++r) sums[t][row + r] = tile[t][r];
+  }
+}
+
+void multiply_panel(const Panel& panel, const float* const* in, int count, int64_t column,
+                    PanelSums& sums) {
+  for (int row = 0; row < panel.rows; row += kTileRows) {
+    int t = 0;
+    for (; t + kTileTokens <= count; t += kTileTokens) {
+      multiply_tile<kTileTokens>(panel, row, in + t, column, sums + t);
+    }
+    for (; t < count; ++t) multiply_tile<1>(panel, row, in + t, column, sums + t);
+  }
+}
+
+// The last, incomplete step of the columns: the activations need zeros behind them too.
+template <DType kType>
+void multiply_rest(const WeightRows& weight, Share rows, const TokenBlock& tokens, Panel& panel,
+                   PanelSums& sums) {
+  panel.steps = 1;
+  decode_panel<kType>(weight, rows, weight.columns / kStep, panel);
+  float rests[kBlockTokens][kStep];
+  const float* in[kBlockTokens];
+  for (int t = 0; t < tokens.count; ++t) {
+    copy_rest(tokens.in[t], weight.columns, rests[t]);
+    in[t] = rests[t];
+  }
+  multiply_panel(panel, in, tokens.count, 0, sums);
+}
+
+// At most kPanelRows rows.
+template <DType kType>
+void multiply_rows(const WeightRows& weight, Share rows, const TokenBlock& tokens,
+                   const Finish& finish) {
+  Panel panel;
+  panel.rows = int((rows.last - rows.first + kTileRows - 1) / kTileRows * kTileRows);
+  for (int64_t r = rows.last - rows.first; r < panel.rows; ++r) {
+    std::memset(panel.values[r], 0, sizeof panel.values[r]);
+  }
+  PanelSums sums;
+  std::memset(sums, 0, sizeof sums[0] * size_t(tokens.count));
+  const int64_t steps = weight.columns / kStep;
+  for (int64_t s = 0; s < steps; s += kPanelSteps) {
+    panel.steps = int(steps - s < kPanelSteps ? steps - s : kPanelSteps);
+    decode_panel<kType>(weight, rows, s, panel);
+    multiply_panel(panel, tokens.in, tokens.count, s * kStep, sums);
+  }
+  if (is_plain(kType) && weight.columns % kStep != 0) {
+    multiply_rest<kType>(weight, rows, tokens, panel, sums);
+  }
+  for (int t = 0; t < tokens.count; ++t) {
+    for (int64_t r = rows.first; r < rows.last; ++r) {
+      finish.store(tokens.out[t], r, sum_lanes(sums[t][r - rows.first]));
+    }
+  }
+}
+
+template <DType kType>
+void multiply_block(const WeightRows& weight, Share rows, const TokenBlock& tokens,
+                    const Finish& finish) {
+  if (tokens.count == 1) {
+    return multiply_token<kType>(weight, rows, tokens.in[0], tokens.out[0], finish);
+  }
+  for (int64_t r = rows.first; r < rows.last; r += kPanelRows) {
+    const int64_t last = r + kPanelRows < rows.last ? r + kPanelRows : rows.last;
+    multiply_rows<kType>(weight, {r, last}, tokens, finish);
+  }
+}
+
+// Panel by panel, so that weights come from memory once for all tokens.
+template <DType kType>
+void multiply(const MatmulParams& p, Share rows) {
+  const WeightRows weight{p.weight.data, p.weight.row_bytes, p.weight.columns};
+  const Finish finish{p.bias, p.scale, p.accumulate};
+  if (p.tokens == 1) return multiply_token<kType>(weight, rows, p.in, p.out, finish);
+  for (int64_t r = rows.first; r < rows.last; r += kPanelRows) {
+    const int64_t last = r + kPanelRows < rows.last ? r + kPanelRows : rows.last;
+    for (int64_t t = 0; t < p.tokens; t += kBlockTokens) {
+      TokenBlock block;
+      for (int64_t i = t; i < p.tokens && block.count < kBlockTokens; ++i) {
+        block.add(p.in + i * p.in_stride, p.out + i * p.out_stride);
+      }
+      multiply_block<kType>(weight, {r, last}, block, finish);
+    }
+  }
+}
+
+void matmul(const MatmulParams& p, const Launch& launch) {
+  const Share rows = share_of(p.weight.rows, launch, kPanelRows);
+  with_dtype(p.weight.dtype, [&]<DType kType>() { multiply<kType>(p, rows); });
+}
+
+// Expert by expert, each with all slots that chose it.
+template <DType kType>
+void multiply_experts(const ExpertMatmulParams& p, Share rows) {
+  for (int64_t e = 0; e < p.expert_count; ++e) {
+    const WeightRows weight{p.weight.data + size_t(e) * p.weight.matrix_bytes, p.weight.row_bytes,
+                            p.weight.columns};
+    const Finish finish{p.bias ? p.bias + e * p.weight.rows : nullptr, 1, false};
+    TokenBlock block;
+    for (int64_t s = 0; s < p.slots; ++s) {
+      if (p.experts[s] != e) continue;
+      block.add(p.in + s / p.slots_per_input * p.weight.columns, p.out + s * p.weight.rows);
+      if (block.count < kBlockTokens) continue;
+      multiply_block<kType>(weight, rows, block, finish);
+      block.count = 0;
+    }
+    if (block.count > 0) multiply_block<kType>(weight, rows, block, finish);
+  }
+}
+
+void expert_matmul(const ExpertMatmulParams& p, const Launch& launch) {
+  const Share rows = share_of(p.weight.rows, launch, kPanelRows);
+  with_dtype(p.weight.dtype, [&]<DType kType>() { multiply_experts<kType>(p, rows); });
+}
+
+template <DType kType>
+void embed_row(const EmbedParams& p, const std::byte* row, float* out) {
+  const int64_t columns = p.table.columns;
+  for (int64_t c = 0; c < columns; c += kStep) {
+    const int64_t count = columns - c < kStep ? columns - c : kStep;
+    Step step;
+    if constexpr (is_plain(kType)) {
+      step = count < kStep ? last_step<kType>(row, c / kStep, count)
+                           : Decoder<kType>::step(row, c / kStep);
+    } else {
+      step = Decoder<kType>::step(row, c / kStep);
+    }
+    float values[kStep];
+    store_step(values, step);
+    for (int64_t i = 0; i < count; ++i) {
+      out[c + i] = (p.accumulate ? out[c + i] : 0) + p.scale * values[i];
+    }
+  }
+}
+
+void embed(const EmbedParams& p, const Launch& launch) {
+  const Share share = share_of(p.tokens, launch);
+  with_dtype(p.table.dtype, [&]<DType kType>() {
+    for (int64_t t = share.first; t < share.last; ++t) {
+      embed_row<kType>(p, p.table.data + size_t(p.ids[t]) * p.table.row_bytes,
+                       p.out + t * p.table.columns);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace llmos::kernels

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "api/model_impl.h"
+#include "decode/sampler.h"
+#include "text/stop_matcher.h"
+
+namespace llmos {
+namespace {
+
+// From tokens to the text that a caller may see: whole characters, and nothing of a stop string.
+class AnswerText {
+ public:
+  AnswerText(const Tokenizer* tokenizer, std::span<const TokenId> prompt,
+             const std::vector<std::string>& stop)
+      : stop_(stop) {
+    if (!tokenizer) return;
+    detokenizer_.emplace(*tokenizer);
+    // The prompt decides whether the answer's first space is part of the text.
+    for (const TokenId id : prompt) static_cast<void>(detokenizer_->push(id));
+  }
+
+  // Appends what became certain; true when a stop string is complete.
+  bool push(TokenId id, std::string& out) {
+    return detokenizer_ && stop_.push(detokenizer_->push(id), out);
+  }
+  bool finish(std::string& out) {
+    if (!detokenizer_) return false;
+    if (stop_.push(detokenizer_->finish(), out)) return true;
+    stop_.finish(out);
+    return false;
+  }
+
+ private:
+  std::optional<Detokenizer> detokenizer_;
+  StopMatcher stop_;
+};
+
+// One answer while it grows.
+class Answer {
+ public:
+  Answer(const Tokenizer* tokenizer, std::span<const TokenId> prompt,
+         const GenerateOptions& options, const OnToken& on_token)
+      : tokenizer_(tokenizer),
+        options_(options),
+        on_token_(on_token),
+        text_(tokenizer, prompt, options.stop) {}
+
+  // False when the answer has ended.
+  bool add(TokenId id) {
+    result_.tokens.push_back(id);
+    if (tokenizer_ && tokenizer_->is_end(id)) return end(Finish::kStop, id);
+    std::string piece;
+    if (text_.push(id, piece)) return show(Finish::kStop, id, piece);
+    if (result_.tokens.size() == options_.tokens_max) return end(Finish::kLength, id, piece);
+    result_.text += piece;
+    if (on_token_ && !on_token_(id, piece)) {
+      result_.finish = Finish::kCancelled;
+      return false;
+    }
+    return true;
+  }
+
+  Generation take() && { return std::move(result_); }
+
+ private:
+  bool end(Finish finish, TokenId id, std::string piece = {}) {
+    if (text_.finish(piece)) finish = Finish::kStop;
+    return show(finish, id, piece);
+  }
+  bool show(Finish finish, TokenId id, const std::string& piece) {
+    result_.text += piece;
+    result_.finish = on_token_ && !on_token_(id, piece) ? Finish::kCancelled : finish;
+    return false;
+  }
+
+  const Tokenizer* tokenizer_;
+  const GenerateOptions& options_;
+  const OnToken& on_token_;
+  AnswerText text_;
+  Generation result_;
+};
+
+}  // namespace
+
+Result<Generation> Model::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
+                                   const OnToken& on_token) {
+  if (prompt.empty()) return Status(Code::kInvalid, "generate: expected at least one prompt token");
+  Result<Sampler> sampler = Sampler::create(options.sampling);
+  if (!sampler.ok()) return sampler.status();
+  SequenceRunner& runner = *impl_->runner;
+  runner.reset();
+  if (options.tokens_max == 0) return Generation{.finish = Finish::kLength};
+
+  Answer answer(impl_->tokenizer ? &*impl_->tokenizer : nullptr, prompt, options, on_token);
+  TokenId next = kNoToken;
+  uint64_t position = 0;
+  const auto draw = [&](size_t, std::span<const float> logits) {
+    next = sampler->sample(logits, position++);
+  };
+  Status status = runner.feed(prompt, prompt.size() - 1, draw);
+  while (status.ok() && answer.add(next)) {
+    if (runner.tokens() == runner.context()) {
+      Generation generation = std::move(answer).take();
+      generation.finish = Finish::kLength;
+      return generation;
+    }
+    status = runner.feed({&next, 1}, 0, draw);
+  }
+  if (!status.ok()) return status;
+  return std::move(answer).take();
+}
+
+}  // namespace llmos

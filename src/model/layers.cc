@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/layers.h"
+
+namespace llmos {
+
+void Step::run() const {
+  embed();
+  for (size_t i = 0; i < c.layers.size(); ++i)
+    layer(c.layers[i], weights_.layers[i], int64_t(i));
+  if (!batch_.logit_rows.empty()) logits();
+}
+
+// x[tokens, dim] = embedding[ids] * scale (+ positions[position])
+void Step::embed() const {
+  stream_.launch(ops_.embed, {.out = w.x,
+                              .table = weights_.embedding,
+                              .ids = batch_.ids.data(),
+                              .tokens = tokens_,
+                              .scale = c.embedding_scale});
+  if (c.learned_positions == 0) return;
+  stream_.launch(ops_.embed, {.out = w.x,
+                              .table = weights_.positions,
+                              .ids = w.positions,
+                              .tokens = tokens_,
+                              .accumulate = true});
+}
+
+void Step::layer(const LayerConfig& config, const Layer& l, int64_t index) const {
+  if (c.pre_norm)
+    stream_.launch(ops_.norm, norm(w.normed, l.attention_norm, w.x, tokens_, c.dim));
+  // Before attention adds to x, if both parts are to read the same.
+  if (c.pre_norm && c.parallel_residual)
+    stream_.launch_beside(ops_.norm, norm(w.ffn_normed, l.ffn_norm, w.x, tokens_, c.dim));
+  attention(config, l, index);
+  if (c.pre_norm && !c.parallel_residual)
+    stream_.launch(ops_.norm, norm(w.ffn_normed, l.ffn_norm, w.x, tokens_, c.dim));
+  if (config.experts) {
+    mixture(l);
+  } else {
+    feed_forward(l);
+  }
+}
+
+// Every token asks with its queries, every key that it may see answers with its weight, and the
+// values come back in those proportions.
+void Step::attention(const LayerConfig& config, const Layer& l, int64_t index) const {
+  project(l);
+  norm_heads(l);
+  rotate(config.rope);
+  const kernels::KvLayer cache = cache_.layer(index);
+  stream_.launch(ops_.kv_write, {.cache = cache,
+                                 .keys = w.keys,
+                                 .keys_stride = c.kv_dim(),
+                                 .values = w.values,
+                                 .values_stride = c.kv_dim(),
+                                 .slots = w.slots,
+                                 .tokens = tokens_});
+  stream_.launch(ops_.attention, {.out = w.attended,
+                                  .out_stride = c.query_dim(),
+                                  .queries = w.queries,
+                                  .queries_stride = c.query_dim(),
+                                  .cache = cache,
+                                  .spans = batch_.spans.data(),
+                                  .span_count = int64_t(batch_.spans.size()),
+                                  .tokens = tokens_,
+                                  .heads = c.heads,
+                                  .scale = c.attention_scale,
+                                  .softcap = c.attention_softcap,
+                                  .window = config.window,
+                                  .sinks = l.sinks});
+  add_to_stream(l.output, w.attended, l.attention_post_norm);
+}
+
+// queries [tokens, heads * head_dim], keys and values [tokens, kv_heads * head_dim]
+void Step::project(const Layer& l) const {
+  const float* const in = c.pre_norm ? w.normed : w.x;
+  stream_.launch(ops_.matmul, linear(w.queries, l.query, in));
+  stream_.launch_beside(ops_.matmul, linear(w.keys, l.key, in));
+  stream_.launch_beside(ops_.matmul, linear(w.values, l.value, in));
+}
+
+void Step::norm_heads(const Layer& l) const {
+  if (c.qk_norm == QkNorm::kNone) return;
+  const bool whole = c.qk_norm == QkNorm::kWhole;
+  const int64_t per_query = whole ? 1 : c.heads, per_key = whole ? 1 : c.kv_heads;
+  stream_.launch(ops_.norm, norm(w.queries, l.query_norm, w.queries, tokens_ * per_query,
+                                 c.query_dim() / per_query));
+  stream_.launch_beside(ops_.norm, norm(w.keys, l.key_norm, w.keys, tokens_ * per_key,
+                                        c.kv_dim() / per_key));
+}
+
+void Step::rotate(LayerConfig::Rope which) const {
+  if (which == LayerConfig::Rope::kNone) return;
+  stream_.launch(ops_.rope, rope(w.queries, c.heads, which));
+  stream_.launch_beside(ops_.rope, rope(w.keys, c.kv_heads, which));
+}
+
+// x += down(act(gate(x)) * up(x))
+void Step::feed_forward(const Layer& l) const {
+  hidden(l.ffn, c.ffn_dim);
+  add_to_stream(l.ffn.down, c.gated ? w.gate : w.up, l.ffn_post_norm);
+}
+
+// act(gate(x)) * up(x) in w.gate, or act(up(x)) in w.up: [tokens, size]
+void Step::hidden(const FeedForward& part, int64_t size) const {
+  const float* const in = c.pre_norm ? w.ffn_normed : w.x;
+  stream_.launch(ops_.matmul, linear(w.up, part.up, in));
+  if (c.gated) stream_.launch_beside(ops_.matmul, linear(w.gate, part.gate, in));
+  stream_.launch(ops_.activate,
+                 c.gated ? activate(w.gate, w.up, tokens_, size)
+                         : activate(w.up, nullptr, tokens_, size));
+}
+
+// x += sum over the chosen experts of weight * down(act(gate(x)) * up(x))
+void Step::mixture(const Layer& l) const {
+  const ExpertsConfig& e = c.experts;
+  const float* const in = c.pre_norm ? w.ffn_normed : w.x;
+  stream_.launch(ops_.matmul, linear(w.router_logits, l.router, in));
+  stream_.launch(ops_.route, {.experts = w.chosen,
+                              .weights = w.chosen_weights,
+                              .logits = w.router_logits,
+                              .tokens = tokens_,
+                              .expert_count = e.count,
+                              .chosen = e.chosen,
+                              .routing = e.routing,
+                              .scale = e.scale});
+  stream_.launch(ops_.expert_matmul, experts(w.slot_gate, l.experts.gate, in, e.chosen));
+  stream_.launch_beside(ops_.expert_matmul, experts(w.slot_up, l.experts.up, in, e.chosen));
+  stream_.launch(ops_.activate, activate(w.slot_gate, w.slot_up, tokens_ * e.chosen, e.dim));
+  stream_.launch(ops_.expert_matmul, experts(w.slot_out, l.experts.down, w.slot_gate, 1));
+  stream_.launch(ops_.combine, {.out = w.x,
+                                .out_stride = c.dim,
+                                .in = w.slot_out,
+                                .weights = w.chosen_weights,
+                                .tokens = tokens_,
+                                .columns = c.dim,
+                                .chosen = e.chosen,
+                                .scale = c.residual_scale});
+  if (e.shared_dim > 0) shared_expert(l);
+}
+
+// x += sigmoid(gate . x) * down(act(gate(x)) * up(x)): one more expert, for every token
+void Step::shared_expert(const Layer& l) const {
+  hidden(l.shared, c.experts.shared_dim);
+  stream_.launch(ops_.matmul, linear(w.part, l.shared.down, w.gate));
+  if (c.experts.shared_gate) {
+    stream_.launch_beside(ops_.matmul, linear(w.shared_gates, l.shared_gate,
+                                              c.pre_norm ? w.ffn_normed : w.x));
+  }
+  stream_.launch(ops_.add, {.out = w.x,
+                            .out_stride = c.dim,
+                            .in = w.part,
+                            .in_stride = c.dim,
+                            .gates = c.experts.shared_gate ? w.shared_gates : nullptr,
+                            .rows = tokens_,
+                            .columns = c.dim,
+                            .scale = c.residual_scale});
+}
+
+// logits[rows, vocabulary] = softcap(scale * head(norm(x[rows])))
+void Step::logits() const {
+  const int64_t rows = int64_t(batch_.logit_rows.size());
+  stream_.launch(ops_.gather, {.out = w.picked,
+                               .in = w.x,
+                               .index = batch_.logit_rows.data(),
+                               .rows = rows,
+                               .columns = c.dim});
+  stream_.launch(ops_.norm, norm(w.picked, weights_.output_norm, w.picked, rows, c.dim));
+  stream_.launch(ops_.matmul, {.out = w.logits,
+                               .out_stride = c.vocabulary,
+                               .in = w.picked,
+                               .in_stride = c.dim,
+                               .weight = weights_.head.weight,
+                               .tokens = rows,
+                               .scale = c.logit_scale});
+  if (c.logit_softcap == 0) return;
+  stream_.launch(ops_.cap, {.x = w.logits,
+                            .rows = rows,
+                            .columns = c.vocabulary,
+                            .softcap = c.logit_softcap});
+}
+
+void Step::add_to_stream(const Linear& l, const float* in, const Norm& post_norm) const {
+  if (!c.post_norm) {
+    kernels::MatmulParams params = linear(w.x, l, in);
+    params.scale = c.residual_scale;
+    params.accumulate = true;
+    return stream_.launch(ops_.matmul, params);
+  }
+  stream_.launch(ops_.matmul, linear(w.part, l, in));
+  stream_.launch(ops_.norm, norm(w.part, post_norm, w.part, tokens_, c.dim));
+  stream_.launch(ops_.add, {.out = w.x,
+                            .out_stride = c.dim,
+                            .in = w.part,
+                            .in_stride = c.dim,
+                            .rows = tokens_,
+                            .columns = c.dim,
+                            .scale = c.residual_scale});
+}
+
+kernels::MatmulParams Step::linear(float* out, const Linear& l, const float* in) const {
+  return {.out = out,
+          .out_stride = l.weight.rows,
+          .in = in,
+          .in_stride = l.weight.columns,
+          .weight = l.weight,
+          .bias = l.bias,
+          .tokens = tokens_};
+}
+
+kernels::ExpertMatmulParams Step::experts(float* out, const Linear& l, const float* in,
+                                          int64_t slots_per_input) const {
+  return {.out = out,
+          .in = in,
+          .weight = l.weight,
+          .bias = l.bias,
+          .experts = w.chosen,
+          .slots = tokens_ * c.experts.chosen,
+          .slots_per_input = slots_per_input,
+          .expert_count = c.experts.count};
+}
+
+kernels::NormParams Step::norm(float* out, const Norm& n, const float* in, int64_t rows,
+                               int64_t columns) const {
+  return {.out = out,
+          .out_stride = columns,
+          .in = in,
+          .in_stride = columns,
+          .weight = n.weight,
+          .bias = n.bias,
+          .rows = rows,
+          .columns = columns,
+          .epsilon = c.norm_epsilon,
+          .kind = c.norm};
+}
+
+kernels::RopeParams Step::rope(float* x, int64_t heads, LayerConfig::Rope which) const {
+  const bool local = which == LayerConfig::Rope::kLocal;
+  const RopeConfig& config = local ? c.local_rope : c.rope;
+  return {.x = x,
+          .stride = heads * c.head_dim,
+          .positions = w.positions,
+          .inverse_frequency = local ? w.local_frequencies : w.frequencies,
+          .frequency_set = c.rope_set_count() > 1 && !local ? w.frequency_sets : nullptr,
+          .tokens = tokens_,
+          .heads = heads,
+          .head_dim = c.head_dim,
+          .rotary = config.rotary,
+          .magnitude = config.magnitude,
+          .interleaved = config.interleaved};
+}
+
+kernels::ActivateParams Step::activate(float* gate, float* up, int64_t rows,
+                                       int64_t columns) const {
+  return {.out = gate,
+          .out_stride = columns,
+          .gate = gate,
+          .gate_stride = columns,
+          .up = up,
+          .up_stride = columns,
+          .rows = rows,
+          .columns = columns,
+          .activation = c.activation,
+          .limit = c.activation_limit};
+}
+
+}  // namespace llmos

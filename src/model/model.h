@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model: a loaded transformer that computes logits.
+//
+//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");
+//   Result<Model> model = Model::load(*checkpoint, *device, {.tokens = 512, .logit_rows = 8});
+//   Result<BlockLayout> layout = model->kv_layout(DType::kF16);
+//   BlockPool cache(*device->allocate(bytes), *layout);
+//   Result<std::span<const float>> logits = model->forward(batch, cache);
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "format/checkpoint.h"
+#include "kv/block_pool.h"
+#include "model/architecture.h"
+#include "model/batch.h"
+#include "model/weights.h"
+#include "model/workspace.h"
+
+namespace llmos {
+
+// The shape of the cache's blocks for a model. Failure: as BlockLayout::create().
+Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t block_tokens);
+
+// Owner    The engine; move-only. The device outlives it.
+// Threads  forward(): one at a time. The rest: any.
+class Model {
+ public:
+  // Failure: as read_model() and Weights::load(); kInvalid for limits out of range.
+  static Result<Model> load(const Checkpoint& checkpoint, ComputeDevice& device,
+                            const BatchLimits& limits, LoadProgress* progress = nullptr);
+
+  const ModelConfig& config() const noexcept { return config_; }
+  const BatchLimits& limits() const noexcept { return limits_; }
+  const Weights& weights() const noexcept { return weights_; }
+
+  // Computes one step: writes the keys and values of the batch's tokens into the cache, and answers
+  // logits [logit_rows, vocabulary], valid until the next call. A token's logits do not depend on
+  // what else is in the batch, nor on how its sequence was cut into steps. Allocates nothing.
+  // Failure: kInvalid for an id outside the vocabulary or a position that the model does not have,
+  // kExhausted for a batch beyond the limits; the cache is unchanged then. Spans that do not cover
+  // the tokens, or a cache of another model, are programmer errors (CHECK).
+  Result<std::span<const float>> forward(const Batch& batch, const BlockPool& cache);
+
+ private:
+  Model(ModelConfig config, const BatchLimits& limits, Weights weights, ComputeDevice& device)
+      : config_(std::move(config)),
+        limits_(limits),
+        weights_(std::move(weights)),
+        device_(&device) {}
+  Status make_workspace();
+  Status check(const Batch& batch, const BlockPool& cache) const;
+  void place_tokens(const Batch& batch, int64_t block_tokens);
+
+  ModelConfig config_;
+  BatchLimits limits_;
+  Weights weights_;
+  ComputeDevice* device_;
+  Buffer memory_;
+  Workspace workspace_;
+};
+
+}  // namespace llmos

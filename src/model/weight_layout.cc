@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/weight_layout.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/text.h"
+#include "tensor/quant.h"
+
+namespace llmos {
+namespace {
+
+constexpr uint64_t kMxfp4Elements = 32;     // in a block
+constexpr uint64_t kMxfp4NibbleBytes = 16;  // of a block, without its scale
+
+// What kernels need of a row's address.
+uint64_t alignment_of(DType dtype) {
+  if (dtype == DType::kF32) return 4;
+  return dtype == DType::kF8E4M3 || dtype == DType::kMXFP4 ? 1 : 2;
+}
+
+// Formats write a stack of one matrix as a matrix, and a matrix of one row as a row.
+Shape without_leading_ones(const Shape& shape) {
+  std::span<const uint64_t> sizes = shape.sizes();
+  while (!sizes.empty() && sizes.front() == 1) sizes = sizes.subspan(1);
+  return Shape(sizes);
+}
+
+bool same_shape(const Shape& a, const Shape& b) {
+  return without_leading_ones(a) == without_leading_ones(b);
+}
+
+// Visits the parts of a model and makes an item of each.
+class Planner {
+ public:
+  explicit Planner(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+
+  void matrix(const TensorSource& source, uint64_t matrices, uint64_t rows, uint64_t columns,
+              kernels::Matrix& into) {
+    WeightItem item{.source = &source, .matrices = matrices, .rows = rows, .columns = columns};
+    item.matrix = &into;
+    if (!status_.ok() || !find_tensors(item) || !choose_type(item)) return;
+    if (!map(item)) copy(item);
+    layout_.items.push_back(std::move(item));
+  }
+
+  // A row for each matrix, always copied as f32.
+  void vector(const TensorSource& source, uint64_t matrices, uint64_t size, const float*& into) {
+    WeightItem item{.source = &source, .matrices = 1, .rows = matrices, .columns = size};
+    item.vector = &into;
+    if (!status_.ok() || !find_tensors(item) || !check_floats(item)) return;
+    item.row_bytes = size * sizeof(float);
+    copy(item);
+    layout_.items.push_back(std::move(item));
+  }
+
+  Result<WeightLayout> finish() && {
+    if (!status_.ok()) return status_;
+    return std::move(layout_);
+  }
+
+ private:
+  bool fail(Code code, const Text& text) {
+    if (status_.ok()) status_ = Status(code, checkpoint_.path() + ": " + text.str());
+    return false;
+  }
+
+  const TensorInfo* find(const std::string& name, const Shape& expected) {
+    const TensorInfo* const info = checkpoint_.find(name);
+    if (info && same_shape(info->shape, expected)) return info;
+    Text text;
+    text << "tensor " << name << ": expected shape " << expected.to_string() << ", found ";
+    if (info) text << dtype_name(info->dtype) << ' ' << info->shape.to_string();
+    fail(Code::kCorrupt, info ? text : text << "no such tensor");
+    return nullptr;
+  }
+
+  // The shape that the file should have for one tensor of the item.
+  Shape stored_shape(const WeightItem& item, uint64_t matrices) const {
+    const TensorSource& source = *item.source;
+    if (item.vector) {
+      return Shape{item.rows, source.pick.whole() ? item.columns : source.pick.total};
+    }
+    const uint64_t rows = source.pick.whole() ? item.rows : source.pick.total;
+    if (!source.scales.empty()) {
+      return Shape{matrices, rows, item.columns / kMxfp4Elements, kMxfp4NibbleBytes};
+    }
+    return source.transposed ? Shape{matrices, item.columns, rows}
+                             : Shape{matrices, rows, item.columns};
+  }
+
+  bool find_tensors(WeightItem& item) {
+    const std::string& name = item.source->name;
+    const size_t place = name.find("{}");
+    const uint64_t parts = place == std::string::npos ? 1 : item.matrices;
+    const Shape shape = stored_shape(item, item.matrices / parts);
+    for (uint64_t i = 0; i < parts; ++i) {
+      std::string each = name;
+      if (place != std::string::npos) each.replace(place, 2, std::to_string(i));
+      const TensorInfo* const info = find(each, shape);
+      if (!info) return false;
+      if (i > 0 && info->dtype != item.tensors[0]->dtype) {
+        return fail(Code::kUnsupported,
+                    Text() << "tensor " << each << ": expected type "
+                           << dtype_name(item.tensors[0]->dtype) << " like " << name
+                           << " before it, found " << dtype_name(info->dtype));
+      }
+      item.tensors.push_back(info);
+    }
+    return true;
+  }
+
+  bool check_floats(const WeightItem& item) {
+    const TensorInfo& info = *item.tensors[0];
+    if (is_dequantizable(info.dtype)) return true;
+    return fail(Code::kUnsupported, Text() << "tensor " << info.name
+                                           << ": expected a floating-point type, found "
+                                           << dtype_name(info.dtype));
+  }
+
+  bool choose_type(WeightItem& item) {
+    item.dtype = item.tensors[0]->dtype;
+    if (!item.source->scales.empty()) return choose_mxfp4(item);
+    if (!check_floats(item)) return false;
+    if (item.source->transposed && is_quantized(item.dtype)) {
+      return fail(Code::kUnsupported, Text() << "tensor " << item.tensors[0]->name
+                                             << ": expected a plain type, for it is stored "
+                                                "transposed, found "
+                                             << dtype_name(item.dtype));
+    }
+    const auto bytes = row_bytes(item.dtype, item.columns);
+    if (!bytes) {
+      return fail(Code::kCorrupt, Text() << "tensor " << item.tensors[0]->name << ": rows of "
+                                         << item.columns << " are no whole blocks of "
+                                         << dtype_name(item.dtype));
+    }
+    item.row_bytes = *bytes;
+    return true;
+  }
+
+  bool choose_mxfp4(WeightItem& item) {
+    const uint64_t groups = item.columns / kMxfp4Elements;
+    if (item.columns % kMxfp4Elements != 0 || dtype_traits(item.dtype).block_bytes != 1) {
+      return fail(Code::kUnsupported, Text() << "tensor " << item.tensors[0]->name
+                                             << ": expected bytes that hold rows of whole blocks "
+                                                "of 32, found "
+                                             << dtype_name(item.dtype) << " for rows of "
+                                             << item.columns);
+    }
+    const uint64_t rows = item.source->pick.whole() ? item.rows : item.source->pick.total;
+    item.scales = find(item.source->scales, Shape{item.matrices, rows, groups});
+    if (!item.scales) return false;
+    if (dtype_traits(item.scales->dtype).block_bytes != 1) {
+      return fail(Code::kUnsupported, Text() << "tensor " << item.scales->name
+                                             << ": expected bytes, found "
+                                             << dtype_name(item.scales->dtype));
+    }
+    item.dtype = DType::kMXFP4;
+    item.row_bytes = *row_bytes(item.dtype, item.columns);
+    return true;
+  }
+
+  // Uses the item where it lies, if its rows follow one another and matrices are evenly apart.
+  bool map(WeightItem& item) {
+    const RowPick& pick = item.source->pick;
+    const bool contiguous = pick.whole() || pick.run >= item.rows;
+    if (item.source->transposed || item.scales || !contiguous) return false;
+    const Result<TensorView> first = checkpoint_.view(*item.tensors[0]);
+    if (!first.ok()) return false;
+    const std::byte* data = first->data;
+    uint64_t apart = item.tensors[0]->bytes / (item.tensors.size() == 1 ? item.matrices : 1);
+    for (size_t i = 1; i < item.tensors.size(); ++i) {
+      const Result<TensorView> next = checkpoint_.view(*item.tensors[i]);
+      if (!next.ok() || item.tensors[i]->file != item.tensors[0]->file || next->data < data)
+        return false;
+      const uint64_t distance = uint64_t(next->data - data) / i;
+      if (i == 1) apart = distance;
+      if (data + apart * i != next->data) return false;
+    }
+    data += pick.whole() ? 0 : pick.first * item.row_bytes;
+    const uint64_t alignment = alignment_of(item.dtype);
+    if (reinterpret_cast<uintptr_t>(data) % alignment != 0 || apart % alignment != 0) return false;
+    item.mapped = data;
+    item.matrix_bytes = apart;
+    layout_.bytes_mapped += item.bytes();
+    return true;
+  }
+
+  void copy(WeightItem& item) {
+    item.matrix_bytes = item.rows * item.row_bytes;
+    item.offset = layout_.bytes_copied;
+    layout_.bytes_copied += (item.bytes() + WeightLayout::kAlignment - 1) /
+                            WeightLayout::kAlignment * WeightLayout::kAlignment;
+  }
+
+  const Checkpoint& checkpoint_;
+  WeightLayout layout_;
+  Status status_;
+};
+
+}  // namespace
+
+Result<WeightLayout> WeightLayout::create(const Checkpoint& checkpoint, const ModelFile& file,
+                                          ModelWeights& into) {
+  into.layers.resize(file.config.layer_count);
+  Planner planner(checkpoint);
+  visit_parts(file.config, file.sources, into, planner);
+  return std::move(planner).finish();
+}
+
+}  // namespace llmos

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// WeightLayout: for each weight of a model, the tensor that holds it, whether it can be used where
+// it lies in the file, and otherwise its place in one buffer of copies. Planning and loading share
+// it, so a plan's bytes are the bytes that loading takes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "format/checkpoint.h"
+#include "model/anatomy.h"
+#include "model/tensor_source.h"
+
+namespace llmos {
+
+// The loaded parts. Matrices without data and null vectors are parts that the model does not have.
+using ModelWeights = Anatomy<kernels::Matrix, const float*>;
+
+// One weight and where it comes from.
+struct WeightItem {
+  const TensorSource* source = nullptr;
+  uint64_t matrices = 1, rows = 0, columns = 0;  // as the model wants it
+  std::vector<const TensorInfo*> tensors{};      // one, or one for each matrix
+  const TensorInfo* scales = nullptr;
+  DType dtype = DType::kF32;  // as the model gets it
+  uint64_t row_bytes = 0;
+
+  const std::byte* mapped = nullptr;  // used in place, matrices this far apart:
+  uint64_t matrix_bytes = 0;
+  uint64_t offset = 0;  // else in the copies
+
+  kernels::Matrix* matrix = nullptr;  // where the result goes: one of these two
+  const float** vector = nullptr;
+
+  uint64_t bytes() const { return matrices * rows * row_bytes; }
+};
+
+// Refers to the checkpoint, the sources and the weights that it was made for.
+struct WeightLayout {
+  // Copies begin on cache lines, like buffers.
+  static constexpr uint64_t kAlignment = 64;
+
+  std::vector<WeightItem> items;  // in the order of visit_parts()
+  uint64_t bytes_mapped = 0;
+  uint64_t bytes_copied = 0;  // the buffer, gaps included
+
+  // Resizes `into.layers`; the items will fill it. Reads no weight.
+  // Failure: kCorrupt, naming a tensor that is missing or has another shape than the configuration
+  // says, with both; kUnsupported for a type that the model cannot compute with.
+  static Result<WeightLayout> create(const Checkpoint& checkpoint, const ModelFile& file,
+                                     ModelWeights& into);
+};
+
+}  // namespace llmos

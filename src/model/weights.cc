@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/weights.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "tensor/quant.h"
+
+namespace llmos {
+namespace {
+
+// Copies items into the buffer, in the form that the model wants.
+class Copier {
+ public:
+  Copier(const Checkpoint& checkpoint, std::byte* copies)
+      : checkpoint_(checkpoint), copies_(copies) {}
+
+  Status copy(const WeightItem& item) {
+    std::byte* const to = copies_ + item.offset;
+    if (item.vector) return copy_floats(item, reinterpret_cast<float*>(to));
+    for (uint64_t m = 0; m < item.matrices; ++m) {
+      std::byte* const matrix = to + m * item.matrix_bytes;
+      const Status status = item.scales               ? copy_mxfp4(item, m, matrix)
+                            : item.source->transposed ? copy_transposed(item, m, matrix)
+                                                      : copy_rows(item, m, matrix);
+      if (!status.ok()) return status;
+    }
+    return Status();
+  }
+
+ private:
+  // The tensor of matrix `m`, and where in it the matrix begins.
+  struct Place {
+    const TensorInfo& info;
+    uint64_t offset;
+  };
+  Place place(const WeightItem& item, uint64_t m) const {
+    if (item.tensors.size() > 1) return {*item.tensors[m], 0};
+    return {*item.tensors[0], m * (item.tensors[0]->bytes / item.matrices)};
+  }
+
+  Status read(const TensorInfo& info, uint64_t offset, uint64_t bytes) {
+    row_.resize(std::max<size_t>(row_.size(), bytes));
+    return checkpoint_.read(info, offset, std::span(row_).first(bytes));
+  }
+
+  // Runs of consecutive rows, each in one read.
+  Status copy_rows(const WeightItem& item, uint64_t m, std::byte* to) {
+    const Place from = place(item, m);
+    const RowPick& pick = item.source->pick;
+    const uint64_t run = pick.whole() ? item.rows : pick.run;
+    for (uint64_t r = 0; r < item.rows; r += run) {
+      const uint64_t bytes = std::min(run, item.rows - r) * item.row_bytes;
+      const Status status = checkpoint_.read(
+          from.info, from.offset + pick.row(r) * item.row_bytes,
+          std::span(to + r * item.row_bytes, bytes));
+      if (!status.ok()) return status;
+    }
+    return Status();
+  }
+
+  // Stored as [columns, rows]: one stored row is one column of the result.
+  Status copy_transposed(const WeightItem& item, uint64_t m, std::byte* to) {
+    const Place from = place(item, m);
+    const RowPick& pick = item.source->pick;
+    const uint64_t size = dtype_traits(item.dtype).block_bytes;
+    const uint64_t stored = (pick.whole() ? item.rows : pick.total) * size;
+    for (uint64_t c = 0; c < item.columns; ++c) {
+      if (Status status = read(from.info, from.offset + c * stored, stored); !status.ok())
+        return status;
+      for (uint64_t r = 0; r < item.rows; ++r)
+        std::memcpy(to + r * item.row_bytes + c * size, row_.data() + pick.row(r) * size, size);
+    }
+    return Status();
+  }
+
+  // Blocks of 32: here 16 bytes of neighbours (2 i, 2 i + 1), there a scale and 16 bytes of
+  // (i, i + 16).
+  Status copy_mxfp4(const WeightItem& item, uint64_t m, std::byte* to) {
+    const Place nibbles = place(item, m);
+    const uint64_t groups = item.columns / 32;
+    const uint64_t scales_offset = m * (item.scales->bytes / item.matrices);
+    std::vector<std::byte> scales(groups);
+    for (uint64_t r = 0; r < item.rows; ++r) {
+      const uint64_t row = item.source->pick.row(r);
+      Status status = read(nibbles.info, nibbles.offset + row * groups * 16, groups * 16);
+      if (status.ok())
+        status = checkpoint_.read(*item.scales, scales_offset + row * groups, scales);
+      if (!status.ok()) return status;
+      for (uint64_t g = 0; g < groups; ++g)
+        pack_mxfp4(scales[g], row_.data() + g * 16, to + r * item.row_bytes + g * 17);
+    }
+    return Status();
+  }
+
+  static void pack_mxfp4(std::byte scale, const std::byte* neighbours, std::byte* block) {
+    const auto element = [&](size_t i) {
+      return i % 2 == 0 ? neighbours[i / 2] & std::byte{15} : neighbours[i / 2] >> 4;
+    };
+    *block++ = scale;
+    for (size_t i = 0; i < 16; ++i) block[i] = element(i) | element(i + 16) << 4;
+  }
+
+  Status copy_floats(const WeightItem& item, float* to) {
+    const TensorInfo& info = *item.tensors[0];
+    const RowPick& pick = item.source->pick;
+    const uint64_t stored = pick.whole() ? item.columns : pick.total;
+    if (Status status = read(info, 0, info.bytes); !status.ok()) return status;
+    floats_.resize(item.rows * stored);
+    dequantize_row(info.dtype, row_.data(), floats_.data(), floats_.size());
+    for (uint64_t r = 0; r < item.rows; ++r) {
+      for (uint64_t c = 0; c < item.columns; ++c)
+        to[r * item.columns + c] = floats_[r * stored + pick.row(c)] + item.source->add;
+    }
+    return Status();
+  }
+
+  const Checkpoint& checkpoint_;
+  std::byte* copies_;
+  std::vector<std::byte> row_;
+  std::vector<float> floats_;
+};
+
+// Writes where the item is now into the anatomy.
+void place(const WeightItem& item, const std::byte* copies) {
+  const std::byte* const data = item.mapped ? item.mapped : copies + item.offset;
+  if (item.vector) {
+    *item.vector = reinterpret_cast<const float*>(data);
+    return;
+  }
+  *item.matrix = {.data = data,
+                  .dtype = item.dtype,
+                  .rows = int64_t(item.rows),
+                  .columns = int64_t(item.columns),
+                  .row_bytes = item.row_bytes,
+                  .matrix_bytes = item.matrix_bytes};
+}
+
+}  // namespace
+
+Result<Weights> Weights::load(const Checkpoint& checkpoint, const ModelFile& file,
+                              ComputeDevice& device, LoadProgress* progress) {
+  Weights weights(checkpoint);
+  Result<WeightLayout> layout = WeightLayout::create(checkpoint, file, weights.parts_);
+  if (!layout.ok()) return layout.status();
+  weights.bytes_ = {layout->bytes_mapped, layout->bytes_copied};
+  Result<Buffer> copies = device.allocate(layout->bytes_copied);
+  if (!copies.ok()) return copies.status();
+  weights.copies_ = *std::move(copies);
+
+  Copier copier(checkpoint, weights.copies_.data());
+  Progress done{.tensors_total = uint32_t(layout->items.size())};
+  for (const WeightItem& item : layout->items) done.bytes_total += item.bytes();
+  for (const WeightItem& item : layout->items) {
+    if (!item.mapped) {
+      if (Status status = copier.copy(item); !status.ok()) return status;
+    }
+    place(item, weights.copies_.data());
+    done.bytes_done += item.bytes();
+    ++done.tensors_done;
+    if (progress && !progress->advance(done))
+      return Status(Code::kCancelled, checkpoint.path() + ": loading was cancelled");
+  }
+  if (file.config.tied_head) weights.parts_.head.weight = weights.parts_.embedding;
+  return weights;
+}
+
+Result<WeightBytes> Weights::measure(const Checkpoint& checkpoint, const ModelFile& file) {
+  ModelWeights parts;
+  const Result<WeightLayout> layout = WeightLayout::create(checkpoint, file, parts);
+  if (!layout.ok()) return layout.status();
+  return WeightBytes{layout->bytes_mapped, layout->bytes_copied};
+}
+
+}  // namespace llmos

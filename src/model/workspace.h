@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workspace: the arrays between operations, laid out once for the largest batch. Attention, feed
+// forward and logits are never alive at the same time, so their arrays share memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "model/model_config.h"
+
+namespace llmos {
+
+struct BatchLimits {
+  uint32_t tokens = 512;    // of a batch
+  uint32_t logit_rows = 1;  // of a batch; at most `tokens`
+
+  Status check() const;  // kInvalid
+};
+
+// Pointers into a buffer that someone else owns. T: limits.tokens.
+struct Workspace {
+  // What stays for the whole model.
+  float* frequencies = nullptr;        // [rope sets, rotary / 2]
+  float* local_frequencies = nullptr;  // [rotary / 2]
+  // What stays for a whole step.
+  int32_t* positions = nullptr;       // [T]
+  int32_t* frequency_sets = nullptr;  // [T]
+  int64_t* slots = nullptr;           // [T]
+  float* x = nullptr;                 // [T, dim] the stream
+  float* normed = nullptr;            // [T, dim] what a part reads
+  float* ffn_normed = nullptr;        // [T, dim] the same memory, but for parallel residuals
+  float* part = nullptr;              // [T, dim] what a part gives, where it is not added at once
+  // Attention.
+  float* queries = nullptr;   // [T, heads, head_dim]
+  float* keys = nullptr;      // [T, kv_heads, head_dim]
+  float* values = nullptr;    // [T, kv_heads, head_dim]
+  float* attended = nullptr;  // [T, heads, head_dim]
+  // Feed forward, dense or shared.
+  float* gate = nullptr;  // [T, ffn_dim]
+  float* up = nullptr;    // [T, ffn_dim]
+  // Experts. A slot is one expert's work on one token.
+  float* router_logits = nullptr;   // [T, experts]
+  int32_t* chosen = nullptr;        // [T, experts.chosen]
+  float* chosen_weights = nullptr;  // [T, experts.chosen]
+  float* slot_gate = nullptr;       // [T * experts.chosen, experts.dim]
+  float* slot_up = nullptr;         // [T * experts.chosen, experts.dim]
+  float* slot_out = nullptr;        // [T * experts.chosen, dim]
+  float* shared_gates = nullptr;    // [T]
+  // Logits. L: limits.logit_rows.
+  float* picked = nullptr;  // [L, dim]
+  float* logits = nullptr;  // [L, vocabulary]
+
+  // Lays the arrays out from `base` on; with null they only count. Each begins on a cache line.
+  static Workspace lay_out(const ModelConfig& config, const BatchLimits& limits, std::byte* base);
+  size_t bytes = 0;  // of all
+};
+
+// The most tokens of a batch: above every sensible step, and it keeps the workspace of the largest
+// configuration within 63 bits.
+inline constexpr uint32_t kBatchTokensMax = 1 << 20;
+
+}  // namespace llmos

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tool from outside: what a script sees of `llmos`.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/json.h"
+#include "e2e/tool.h"
+#include "support/temp_dir.h"
+
+namespace llmos {
+namespace {
+
+using test::run_tool;
+using test::TempDir;
+using test::ToolResult;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+const std::string kModels = std::string(LLMOS_SOURCE_DIR) + "/tests/golden/models/";
+const std::string kModel = kModels + "llama2/model.gguf";
+const std::string kData = std::string(LLMOS_SOURCE_DIR) + "/../shared/data/";
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Json json(const std::string& text) { return parse_json(text).value(); }
+
+std::string id_list(const Json& ids) {
+  std::string text;
+  for (const Json& id : ids.items()) {
+    text += (text.empty() ? "" : ",") + std::to_string(id.if_int64().value());
+  }
+  return text;
+}
+
+ToolResult good(const std::vector<std::string>& arguments, const std::string& input = {}) {
+  ToolResult result = run_tool(arguments, input);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  return result;
+}
+
+// One line on standard error, nothing on standard output.
+void expect_refused(const std::vector<std::string>& arguments, int code, const std::string& says) {
+  const ToolResult result = run_tool(arguments);
+  EXPECT_EQ(result.exit_code, code) << result.out << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, StartsWith("llmos: "));
+  EXPECT_THAT(result.err, HasSubstr(says));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+}
+
+TEST(Cli, ExplainsItself) {
+  EXPECT_THAT(good({"--help"}).out, HasSubstr("quantize"));
+  for (const char* command : {"run", "tokenize", "inspect", "quantize", "score", "template"}) {
+    const std::string help = good({command, "--help"}).out;
+    EXPECT_THAT(help, HasSubstr("example: ")) << command;
+    EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 24) << command << ": a screen";
+  }
+  EXPECT_EQ(run_tool({}).exit_code, 2);
+}
+
+TEST(Cli, RefusesWrongCommandLines) {
+  expect_refused({"sing"}, 2, "unknown command");
+  expect_refused({"run", "--modle", "x"}, 2, "unknown flag --modle");
+  expect_refused({"run", "--prompt", "x"}, 2, "--model is required");
+  expect_refused({"run", "--model", kModel}, 2, "expected one of --prompt");
+  expect_refused({"run", "--model", kModel, "--prompt-ids", "1,x"}, 2, "--prompt-ids");
+  expect_refused({"run", "--model", kModel, "--prompt", "x", "--max-tokens", "-1"}, 2,
+                 "max-tokens");
+  expect_refused({"quantize", kModel}, 2, "IN OUT");
+  expect_refused({"score", "--model", kModel}, 2, "expected one of --ids");
+}
+
+TEST(Cli, RefusesWhatIsNoModel) {
+  const TempDir dir;
+  expect_refused({"run", "--model", dir / "missing.gguf", "--prompt", "x"}, 1, "missing.gguf");
+  expect_refused({"inspect", dir.write("text.gguf", "Hello")}, 1, "text.gguf");
+  expect_refused({"inspect", dir.path()}, 1, "config.json");
+  expect_refused({"quantize", kModel, dir / "out.gguf", "--type", "q9"}, 1, "q9");
+  EXPECT_FALSE(std::filesystem::exists(dir / "out.gguf"));
+}
+
+TEST(Cli, RunsGreedilyAsTheReference) {
+  const Json golden = json(content(kModels + "llama2/golden.json"));
+  for (const Json& one : golden.find("cases")->items()) {
+    const std::string expected = id_list(*one.find("greedy_ids"));
+    const std::string count = std::to_string(one.find("greedy_ids")->items().size());
+    const ToolResult result =
+        good({"run", "--model", kModel, "--prompt-ids", id_list(*one.find("prompt_ids")),
+              "--max-tokens", count, "--print-ids"});
+    EXPECT_THAT(expected + "\n", StartsWith(result.out.substr(0, result.out.size() - 1)));
+    EXPECT_THAT(result.out, EndsWith("\n"));
+  }
+}
+
+TEST(Cli, RunPrintsJson) {
+  const Json reply = json(good({"run", "--model", kModel, "--prompt-ids", "1,24,92,5,26",
+                                "--max-tokens", "3", "--json"})
+                              .out);
+  EXPECT_EQ(id_list(*reply.find("ids")), "31,15,48");
+  EXPECT_EQ(id_list(*reply.find("prompt_ids")), "1,24,92,5,26");
+  EXPECT_EQ(*reply.find("finish"), Json("length"));
+  ASSERT_NE(reply.find("text"), nullptr);
+  const ToolResult text =
+      good({"run", "--model", kModel, "--prompt-ids", "1,24,92,5,26", "--max-tokens", "3"});
+  EXPECT_EQ(*reply.find("text"), Json(text.out));
+}
+
+TEST(Cli, DrawsTheSameForTheSameSeed) {
+  const auto drawn = [](const char* seed) {
+    return good({"run", "--model", kModel, "--prompt-ids", "1,5", "--max-tokens", "12",
+                 "--temperature", "1.5", "--top-k", "50", "--top-p", "0.95", "--seed", seed,
+                 "--print-ids"})
+        .out;
+  };
+  EXPECT_EQ(drawn("1"), drawn("1"));
+  EXPECT_NE(drawn("1"), drawn("2"));
+}
+
+TEST(Cli, TokenizesBytesAsTheyAre) {
+  const std::string ids = good({"tokenize", "--model", kModel, "--no-special"}, "Hello, you").out;
+  EXPECT_THAT(ids, EndsWith("\n"));
+  EXPECT_EQ(good({"tokenize", "--model", kModel, "--decode"}, ids).out, "Hello, you");
+  EXPECT_EQ(good({"tokenize", "--model", kModel, "--no-special"}, "").out, "\n");
+  const Json both = json(good({"tokenize", "--model", kModel, "--json"}, "Hi").out);
+  EXPECT_EQ(both.find("ids")->items().size(), both.find("tokens")->items().size());
+}
+
+TEST(Cli, InspectsWithoutLoading) {
+  const Json info = json(good({"inspect", kModel, "--json"}).out);
+  EXPECT_EQ(*info.find("architecture"), Json("llama"));
+  EXPECT_EQ(*info.find("format"), Json("gguf"));
+  EXPECT_EQ(*info.find("runnable"), Json(true));
+  EXPECT_EQ(*info.find("vocabulary"), Json(128));
+  EXPECT_FALSE(info.find("types")->items().empty());
+  EXPECT_FALSE(info.find("tensors")->items().empty());
+  EXPECT_GT(info.find("plan")->find("total")->if_int64().value_or(0), 0);
+  EXPECT_THAT(good({"inspect", kModels + "llama2/hf"}).out, HasSubstr("safetensors"));
+}
+
+TEST(Cli, QuantizesAndRunsTheResult) {
+  const TempDir dir;
+  const Json report =
+      json(good({"quantize", kModel, dir / "small.gguf", "--type", "q8_0", "--json"}).out);
+  EXPECT_LT(report.find("bytes_out")->if_int64().value_or(0),
+            report.find("bytes_in")->if_int64().value_or(0));
+  const std::string ids = good({"run", "--model", dir / "small.gguf", "--prompt-ids", "1,24",
+                                "--max-tokens", "4", "--print-ids"})
+                              .out;
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), ','), 3);
+}
+
+TEST(Cli, ScoresEveryPosition) {
+  const Json scores =
+      json(good({"score", "--model", kModel, "--ids", "1,24,92,5", "--top", "128", "--json"}).out);
+  const auto positions = scores.find("positions")->items();
+  ASSERT_EQ(positions.size(), 4u);
+  EXPECT_TRUE(positions[0].find("logprob")->is_null());
+  EXPECT_TRUE(positions[0].find("top")->items().empty());
+  for (const Json& position : positions.subspan(1)) {
+    double sum = 0;
+    bool found = false;
+    for (const Json& top : position.find("top")->items()) {
+      sum += std::exp(top.find("logprob")->if_double().value());
+      found |= *top.find("id") == *position.find("id") &&
+               *top.find("logprob") == *position.find("logprob");
+    }
+    EXPECT_NEAR(sum, 1, 1e-6);
+    EXPECT_TRUE(found);
+  }
+}
+
+TEST(Cli, MeasuresPerplexity) {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "Some words to be scored. ";
+  const Json result = json(good({"score", "--model", kModel, "--perplexity",
+                                 dir.write("text", text), "--ctx", "32", "--json"})
+                               .out);
+  const double nll = result.find("mean_nll")->if_double().value();
+  EXPECT_NEAR(result.find("perplexity")->if_double().value(), std::exp(nll), 1e-6 * std::exp(nll));
+  const int64_t chunks = result.find("tokens")->if_int64().value() / 32;
+  EXPECT_EQ(result.find("scored")->if_int64(), chunks * 15);
+}
+
+TEST(Cli, RendersTemplates) {
+  const TempDir dir;
+  const std::string messages =
+      dir.write("chat.json", R"([{"role": "user", "content": "Grüße \"x\""}])");
+  const std::string source =
+      dir.write("chat.jinja",
+                "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
+                "{% if add_generation_prompt %}<assistant>{% endif %}");
+  EXPECT_EQ(good({"template", "--model", source, "--messages", messages}).out,
+            "<user>Grüße \"x\"\n<assistant>");
+  EXPECT_EQ(
+      good({"template", "--model", source, "--messages", messages, "--no-generation-prompt"}).out,
+      "<user>Grüße \"x\"\n");
+  const std::string raises = dir.write("raise.jinja", "{{ raise_exception('no\nuser') }}");
+  expect_refused({"template", "--model", raises, "--messages", messages}, 1, "no user");
+}
+
+class RealWeights : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(RealWeights, ReproduceTheirTexts) {
+  const std::string model = kData + "models/" + GetParam();
+  const std::string folder = model.substr(0, model.rfind('/') + 1);
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << "no " << model;
+  const Json golden = json(content(folder + "golden.json"));
+  for (const Json& one : golden.find("cases")->items()) {
+    const std::string prompt = *one.find("prompt")->if_string();
+    const std::string count = std::to_string(one.find("greedy_ids")->items().size());
+    const ToolResult result =
+        good({"run", "--model", model, "--prompt", prompt, "--max-tokens", count, "--print-ids"});
+    EXPECT_EQ(result.out, id_list(*one.find("greedy_ids")) + "\n") << prompt;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, RealWeights,
+                         ::testing::Values("stories260K/stories260K-f32.gguf",
+                                           "babyllama-tok105/babyllama105-f32.gguf"));
+
+}  // namespace
+}  // namespace llmos

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes src/text/unicode_tables.inc: what text/ needs to know about Unicode 16.0.
+
+  pip install unicodedata2==16.0.0 regex
+  make_unicode.py > src/text/unicode_tables.inc
+
+Why 16.0: the regular expressions of HF tokenizers are run by Oniguruma, whose tables are of 16.0, so that our
+classes are theirs on every code point. `make_unicode.py --check` compares them through HF tokenizers itself.
+Categories and normalisation come from unicodedata2 (16.0.0 itself). Scripts and case relations come from regex,
+which is newer: they are restricted to what 16.0 assigns, where both are stable.
+"""
+import sys
+
+import regex
+import unicodedata2 as ucd
+
+assert ucd.unidata_version == "16.0.0", ucd.unidata_version
+
+CODE_POINTS = range(0x110000)
+CATEGORIES = ("Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co").split()
+CATEGORY_INDEX = {name: index for index, name in enumerate(CATEGORIES)}
+ALTERABLE, OTHER_ALPHABETIC = 0x20, 0x40
+SCRIPTS = ("Arabic Armenian Bengali Bopomofo Cyrillic Devanagari Georgian Greek Gujarati Gurmukhi Han Hangul Hebrew "
+           "Hiragana Kannada Katakana Khmer Lao Latin Malayalam Myanmar Sinhala Tamil Telugu Thai Tibetan").split()
+HANGUL = range(0xAC00, 0xAC00 + 11172)
+HANGUL_JAMO = [range(0x1100, 0x1113), range(0x1161, 0x1176), range(0x11A8, 0x11C3)]
+
+
+def assigned(c):
+    return ucd.category(chr(c)) != "Cn"
+
+
+def decompositions():
+    """{code point: (canonical?, code points)}: one step, as UnicodeData.txt has it."""
+    found = {}
+    for c in CODE_POINTS:
+        fields = ucd.decomposition(chr(c)).split()
+        if fields:
+            canonical = not fields[0].startswith("<")
+            found[c] = (canonical, [int(f, 16) for f in (fields if canonical else fields[1:])])
+    return found
+
+
+def full(table, c, compatible):
+    if c not in table or not (table[c][0] or compatible):
+        return [c]
+    return [d for part in table[c][1] for d in full(table, part, compatible)]
+
+
+def compositions(table):
+    """[(first, second, composed)] of canonical composition, exclusions left out."""
+    return sorted((parts[0], parts[1], c) for c, (canonical, parts) in table.items()
+                  if canonical and len(parts) == 2 and ucd.normalize("NFC", chr(parts[0]) + chr(parts[1])) == chr(c))
+
+
+def circled_letter(c):  # symbols that have the property Alphabetic
+    return 0x24B6 <= c <= 0x24E9 or 0x1F130 <= c <= 0x1F149 or 0x1F150 <= c <= 0x1F169 or 0x1F170 <= c <= 0x1F189
+
+
+def property_runs(table, composed):
+    alterable = set(table) | {c for c in CODE_POINTS if ucd.combining(chr(c))} | set(HANGUL)
+    alterable |= {part for first, second, _ in composed for part in (first, second) if part >= 0x80}
+    alterable |= {c for jamo in HANGUL_JAMO for c in jamo}
+    runs, last = [], None
+    for c in CODE_POINTS:
+        value = CATEGORY_INDEX[ucd.category(chr(c))] | (ALTERABLE if c in alterable else 0)
+        value |= OTHER_ALPHABETIC if circled_letter(c) else 0
+        if value != last:
+            runs.append((c << 8) | value)
+            last = value
+    return runs
+
+
+def script_ranges(script):
+    member = regex.compile(r"\p{Script=%s}" % script).match
+    ranges = []
+    for c in CODE_POINTS:
+        if not 0xD800 <= c < 0xE000 and assigned(c) and member(chr(c)):
+            if ranges and ranges[-1][1] == c - 1:
+                ranges[-1][1] = c
+            else:
+                ranges.append([c, c])
+    return ranges
+
+
+def lower(c):
+    """The lower case of one code point, as a list: str.lower(), and what 15.0 to 16.0 added."""
+    plain = [ord(d) for d in chr(c).lower()]
+    if plain != [c] or ucd.category(chr(c)) != "Lu":
+        return plain
+    cases = [d for d in case_variants(c) if ucd.category(chr(d)) == "Ll"]
+    return cases[:1] or plain
+
+
+def case_variants(c):
+    variants = regex._regex.get_all_cases(regex.IGNORECASE | regex.UNICODE, c)
+    return sorted(d for d in variants if d != c and assigned(d))
+
+
+def case_pairs():
+    """[(code point, variant)] where they are equal but for case (simple folding)."""
+    dotted = (0x130, 0x131)  # Turkish only
+    return [(c, d) for c in CODE_POINTS if not 0xD800 <= c < 0xE000 and assigned(c) and c not in dotted
+            for d in case_variants(c) if d not in dotted]
+
+
+def rows(items, width=100):
+    line = " "
+    for item in items:
+        if len(line) + len(item) + 2 > width:
+            yield line
+            line = " "
+        line += " " + item + ","
+    yield line
+
+
+def array(kind, name, items, comment):
+    items = list(items)
+    print(f"// {comment}\ninline constexpr {kind} {name}[{len(items)}] = {{")
+    print("\n".join(rows(items)), end="};\n\n")
+    return len(items)
+
+
+def expansions(table, compatible):
+    """Full decompositions: entries (code point << 8 | length << 24 ... ) as two arrays, index and text."""
+    entries, text = [], []
+    for c in sorted(table):
+        if c in HANGUL or (not compatible and not table[c][0]):
+            continue
+        parts = full(table, c, compatible)
+        if compatible and parts == full(table, c, False):
+            continue  # the canonical entry says it
+        entries.append((c, len(text), len(parts)))
+        text.extend(parts)
+    return entries, text
+
+
+HEADER = """// SPDX-License-Identifier: Apache-2.0
+// Made by tests/golden/make_unicode.py from Unicode 16.0.0: do not edit. unicode_tables.h says what it means."""
+
+
+def main():
+    table = decompositions()
+    composed = compositions(table)
+    print(HEADER)
+    array("uint32_t", "kPropertyRuns", (hex(r) for r in property_runs(table, composed)),
+          "First code point << 8 | category | flags.")
+    for name, compatible in (("Canonical", False), ("Compatible", True)):
+        entries, text = expansions(table, compatible)
+        array("Expansion", f"k{name}", ("{0x%X,%d,%d}" % e for e in entries), "Code point, offset, length.")
+        array("char32_t", f"k{name}Text", map(hex, text), "Full decompositions.")
+    array("Composition", "kCompositions", ("{0x%X,0x%X,0x%X}" % e for e in composed), "First, second, composed.")
+    marks, last = [], 0
+    for c in CODE_POINTS:
+        value = ucd.combining(chr(c))
+        if value != last:
+            marks.append((c << 8) | value)
+            last = value
+    array("uint32_t", "kCombiningRuns", map(hex, marks), "First code point << 8 | combining class.")
+    lowers = [(c, lower(c)) for c in CODE_POINTS if not 0xD800 <= c < 0xE000 and lower(c) != [c]]
+    array("CasePair", "kLower", ("{0x%X,0x%X}" % (c, to[0]) for c, to in lowers if len(to) == 1), "Upper, lower.")
+    assert [c for c, to in lowers if len(to) != 1] == [0x130]
+    array("CasePair", "kCaseVariants", ("{0x%X,0x%X}" % pair for pair in case_pairs()), "Equal but for case.")
+    ranges = [(name, script_ranges(name)) for name in SCRIPTS]
+    array("Range", "kScriptRanges", ("{0x%X,0x%X}" % (a, b) for _, r in ranges for a, b in r), "First, last.")
+    offsets, at = [], 0
+    for name, r in ranges:
+        offsets.append('{"%s",%d,%d}' % (name.lower(), at, len(r)))
+        at += len(r)
+    array("Script", "kScripts", offsets, "Name, offset, count.")
+
+
+def check():
+    """Our classes against those of HF tokenizers' engine, on every code point."""
+    from tokenizers import Regex, pre_tokenizers
+    code_points = [c for c in CODE_POINTS if not 0xD800 <= c < 0xE000]
+
+    def theirs(pattern):
+        split, left = pre_tokenizers.Split(Regex(pattern), behavior="removed"), set()
+        for begin in range(0, len(code_points), 4096):
+            for piece, _ in split.pre_tokenize_str("".join(map(chr, code_points[begin:begin + 4096]))):
+                left.update(map(ord, piece))
+        return set(code_points) - left
+
+    for name in CATEGORIES[1:-2] + ["L", "M", "N", "P", "S", "Z"]:
+        ours = {c for c in code_points if ucd.category(chr(c)).startswith(name)}
+        print(f"category {name}: {len(ours)} code points, {len(ours ^ theirs(chr(92) + 'p{%s}' % name))} differ")
+    for name in SCRIPTS:
+        ours = {c for a, b in script_ranges(name) for c in range(a, b + 1)}
+        print(f"script {name}: {len(ours)} code points, {len(ours ^ theirs(chr(92) + 'p{%s}' % name))} differ")
+    word = {c for c in code_points if ucd.category(chr(c)) in "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl Pc".split()
+            or circled_letter(c)}
+    print(f"\\w: {len(word)} code points, {len(word ^ theirs(chr(92) + 'w'))} differ")
+
+
+if __name__ == "__main__":
+    check() if "--check" in sys.argv else main()

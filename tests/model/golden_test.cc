@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every model of tests/golden/models: its logits are those that PyTorch and transformers computed,
+// from both kinds of files, and whichever way its tokens are cut into steps.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <ostream>
+
+#include "base/json_cursor.h"
+#include "base/os_file.h"
+#include "model/model_runner.h"
+
+namespace llmos::test {
+namespace {
+
+const std::string kModels = std::string(LLMOS_SOURCE_DIR) + "/tests/golden/models/";
+
+struct Case {
+  std::string name;
+  std::vector<TokenId> prompt, greedy, all;  // all: prompt, then greedy
+  double gap_min = 0;
+  uint32_t context = 0;
+  std::vector<size_t> positions;
+  std::vector<float> logits;  // [positions, vocabulary]
+};
+
+std::vector<TokenId> ids_of(const JsonCursor& cursor) {
+  std::vector<TokenId> ids;
+  for (const Json& item : cursor.items().value()) ids.push_back(TokenId(*item.if_int64()));
+  return ids;
+}
+
+class Golden {
+ public:
+  explicit Golden(const std::string& name) : folder_(kModels + name + "/") {
+    json_ = parse_json(os::read_file(folder_ + "golden.json", 1 << 20).value()).value();
+    const JsonCursor root(json_, "golden");
+    vocabulary = size_t(root["vocab_size"].integer().value());
+    tolerance = root["tolerance"].number().value();
+    const size_t count = root["cases"].items().value().size();
+    for (size_t i = 0; i < count; ++i) cases.push_back(read_case(root["cases"][i]));
+  }
+
+  // The path of its "hf" or "gguf" form; empty where it has none.
+  std::string path(std::string_view kind) const {
+    const std::string file(
+        JsonCursor(json_, "golden")["files"][kind].string_or("").value());
+    return file.empty() ? file : folder_ + file;
+  }
+
+  size_t vocabulary = 0;
+  double tolerance = 0;
+  std::vector<Case> cases;
+
+ private:
+  Case read_case(const JsonCursor& json) const {
+    Case result;
+    result.name = json["name"].string().value();
+    result.prompt = ids_of(json["prompt_ids"]);
+    result.greedy = ids_of(json["greedy_ids"]);
+    result.all = result.prompt;
+    result.all.insert(result.all.end(), result.greedy.begin(), result.greedy.end());
+    result.gap_min = json["greedy_gap_min"].number().value();
+    result.context = uint32_t(json["context"].integer().value());
+    for (const TokenId position : ids_of(json["positions"]))
+      result.positions.push_back(size_t(position));
+    const std::string bytes =
+        os::read_file(folder_ + std::string(json["logits_file"].string().value()), 1 << 24)
+            .value();
+    result.logits.resize(result.positions.size() * vocabulary);
+    std::memcpy(result.logits.data(),
+                bytes.data() + size_t(json["logits_offset"].integer().value()),
+                result.logits.size() * sizeof(float));
+    return result;
+  }
+
+  std::string folder_;
+  Json json_;
+};
+
+double largest_difference(const Golden& golden, const Case& c, std::span<const float> logits) {
+  double largest = 0;
+  for (size_t i = 0; i < c.positions.size(); ++i) {
+    for (size_t v = 0; v < golden.vocabulary; ++v) {
+      const double expected = c.logits[i * golden.vocabulary + v];
+      const double found = logits[c.positions[i] * golden.vocabulary + v];
+      // Written so that NaN counts as a difference.
+      if (!(std::abs(found - expected) <= largest)) largest = std::abs(found - expected);
+    }
+  }
+  return largest;
+}
+
+struct Variant {
+  std::string model, kind;
+  friend std::ostream& operator<<(std::ostream& out, const Variant& v) {
+    return out << v.model << "_" << v.kind;
+  }
+};
+
+std::vector<Variant> variants() {
+  std::vector<Variant> result;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(kModels, ignored)) {
+    if (!entry.is_directory()) continue;
+    const std::string name = entry.path().filename();
+    for (const char* kind : {"gguf", "hf"}) {
+      if (!Golden(name).path(kind).empty()) result.push_back({name, kind});
+    }
+  }
+  std::sort(result.begin(), result.end(), [](const Variant& a, const Variant& b) {
+    return std::tie(a.model, a.kind) < std::tie(b.model, b.kind);
+  });
+  return result;
+}
+
+class GoldenModels : public testing::TestWithParam<Variant> {
+ protected:
+  void SetUp() override {
+    auto opened = ModelRunner::open(golden.path(GetParam().kind));
+    ASSERT_TRUE(opened.ok()) << opened.status().to_string();
+    runner = *std::move(opened);
+    ASSERT_EQ(runner->vocabulary(), golden.vocabulary);
+  }
+  // The reference's own two best logits may be closer than the tolerance: then either is right.
+  void expect_greedy(const Case& c, const std::vector<TokenId>& found) const {
+    if (c.gap_min > 2 * golden.tolerance) {
+      EXPECT_EQ(found, c.greedy);
+    }
+  }
+
+  Golden golden{GetParam().model};
+  std::unique_ptr<ModelRunner> runner;
+};
+
+TEST_P(GoldenModels, LogitsAndGreedyTokensAreTheReferences) {
+  for (const Case& c : golden.cases) {
+    SCOPED_TRACE(c.name);
+    const std::vector<float> logits = runner->logits(c.all, 64, c.context);
+    EXPECT_LE(largest_difference(golden, c, logits), golden.tolerance);
+    expect_greedy(c, runner->greedy(c.prompt, c.greedy.size(), 64, c.context));
+  }
+}
+
+TEST_P(GoldenModels, ChunksDoNotChangeABit) {
+  for (const Case& c : golden.cases) {
+    SCOPED_TRACE(c.name);
+    const std::vector<float> whole = runner->logits(c.all, 64, c.context);
+    for (const size_t chunk : {1, 2, 3, 7, 16, 33}) {
+      EXPECT_EQ(runner->logits(c.all, chunk, c.context), whole) << "chunks of " << chunk;
+    }
+  }
+}
+
+// All cases at once, each moving on by another number of tokens, some decoding while others prefill.
+TEST_P(GoldenModels, CompanyDoesNotChangeABit) {
+  struct Run {
+    const Case* c;
+    BlockTable table;
+    size_t stride;
+    std::vector<float> found;
+  };
+  std::vector<Run> runs;
+  for (size_t copy = 0; copy < 2; ++copy) {
+    for (const Case& c : golden.cases)
+      runs.push_back({&c, runner->new_sequence(), 1 + 4 * runs.size(), {}});
+  }
+  for (bool more = true; more;) {
+    std::vector<Piece> pieces;
+    std::vector<Run*> takers;
+    for (Run& run : runs) {
+      const size_t at = size_t(run.table.tokens());
+      const size_t count = std::min(run.stride, run.c->all.size() - at);
+      if (count == 0) continue;
+      pieces.push_back({&run.table, std::span(run.c->all).subspan(at, count), run.c->context});
+      takers.push_back(&run);
+    }
+    more = !pieces.empty();
+    if (!more) break;
+    const std::vector<float> logits = runner->step(pieces).value();
+    auto from = logits.begin();
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const auto to = from + ptrdiff_t(pieces[i].ids.size() * golden.vocabulary);
+      takers[i]->found.insert(takers[i]->found.end(), from, to);
+      from = to;
+    }
+  }
+  for (const Run& run : runs) {
+    EXPECT_EQ(run.found, runner->logits(run.c->all, 64, run.c->context)) << run.c->name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(variants()),
+                         [](const auto& variant) {
+                           return variant.param.model + "_" + variant.param.kind;
+                         });
+
+TEST(GoldenModelsFolder, HoldsModels) { EXPECT_GE(variants().size(), 2u); }
+
+}  // namespace
+}  // namespace llmos::test
