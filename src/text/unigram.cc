@@ -37,8 +37,8 @@ Unigram::Unigram(const TokenizerSpec& spec)
       keys.push_back({spec.tokens[id], int32_t(id)});
     }
   }
-  trie_ = ByteTrie(std::move(keys));
   if (keys.empty()) least = 0;
+  trie_ = ByteTrie(std::move(keys));
   score_max_ = most;
   unknown_score_ = least - kUnknownPenalty;
 }
@@ -108,8 +108,9 @@ double Unigram::score(TokenId token, size_t bytes) const {
 }
 
 void Unigram::offer(Step& step, TokenId token, uint32_t begin, double sum) const {
+  if (float_scores_) sum = double(float(sum));
   if (step.begin != kNowhere && sum <= step.sum) return;
-  step = {token, begin, float_scores_ ? double(float(sum)) : sum};
+  step = {token, begin, sum};
 }
 
 }  // namespace llmos
