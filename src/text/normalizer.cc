@@ -111,8 +111,7 @@ bool is_control(char32_t c) {
   using unicode::Category;
   constexpr auto kControls = unicode::bit(Category::kCc) | unicode::bit(Category::kCf) |
                              unicode::bit(Category::kZl) | unicode::bit(Category::kZp);
-  return unicode::is(kControls, c) && !continues_cluster(c) &&
-         !begins_any_cluster(c);
+  return unicode::is(kControls, c) && !continues_cluster(c) && !begins_any_cluster(c);
 }
 
 // Bytes of the first cluster of `text`, or any number above `bytes_max`.

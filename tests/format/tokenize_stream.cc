@@ -3,7 +3,8 @@
 // with its length as 4 little-endian bytes before it.
 //
 //   tokenize_stream PATH encode FLAGS   writes the ids of each text on a line
-//   tokenize_stream PATH decode FLAGS   encodes and decodes, whole and streamed; writes texts framed
+//   tokenize_stream PATH decode FLAGS   encodes and decodes, whole and streamed; writes texts
+//   framed
 //                                       like those it reads
 // FLAGS: s without special tokens around the text, p does not recognise them in it.
 #include <cstdint>
