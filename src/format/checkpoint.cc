@@ -128,6 +128,13 @@ Result<TensorView> Checkpoint::view(const TensorInfo& info) const {
   const Result<std::span<const std::byte>> bytes =
       impl_->files[info.file].view(info.offset, info.bytes);
   if (!bytes.ok()) return bytes.status();
+  if (reinterpret_cast<uintptr_t>(bytes->data()) % scalar_alignment(info.dtype) != 0) {
+    return Status(Code::kUnsupported,
+                  (Text() << impl_->names[info.file] << ": tensor "
+                          << printable(info.name, kShownBytesMax) << " is not aligned to its "
+                          << dtype_name(info.dtype) << "; read the bytes instead")
+                      .str());
+  }
   return TensorView{bytes->data(), info.dtype, info.shape};
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoint: the tensors and the description of a model, whatever files they lie in.
 //
-//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");   // or a Hugging Face
-//   directory
+//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");  // or a Hugging Face directory
 //   const TensorInfo* info = checkpoint->find("token_embd.weight");
 //   Result<TensorView> view = checkpoint->view(*info);                // not copied
 //
@@ -63,8 +62,8 @@ class Checkpoint {
   std::span<const TensorInfo> tensors() const noexcept;  // in the order of the files
   const TensorInfo* find(std::string_view name) const noexcept;
 
-  // The tensor in the mapped file or in the source's memory. kUnsupported when the source has no
-  // memory to show: read() it.
+  // The tensor in the mapped file or in the source's memory, aligned as its scalars want. kUnsupported
+  // where it is not so (old safetensors files) or the source has no memory to show: read() it.
   Result<TensorView> view(const TensorInfo& info) const;
   // Copies bytes [offset, offset + into.size()) of the tensor; kInvalid beyond its end.
   Status read(const TensorInfo& info, uint64_t offset, std::span<std::byte> into) const;

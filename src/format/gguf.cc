@@ -278,9 +278,9 @@ TensorInfo read_tensor(HeaderReader& reader, const GgufLimits& limits) {
 Result<uint64_t> alignment_of(const GgufMetadata& metadata) {
   constexpr std::string_view kKey = "general.alignment";
   // The format says a multiple of 8; every reader that pads wants a power of two.
-  const Result<int64_t> value = metadata.integer_or(kKey, kGgufAlignment, 8, UINT32_MAX);
+  const Result<int64_t> value = metadata.integer_or(kKey, kGgufAlignment, 8, kGgufAlignmentMax);
   if (value.ok() && std::has_single_bit(uint64_t(*value))) return uint64_t(*value);
-  const Status error = metadata.error(kKey, "a power of two from 8 on");
+  const Status error = metadata.error(kKey, "a power of two from 8 to 2 MiB");
   return Status(Code::kCorrupt, error.message());
 }
 
@@ -362,7 +362,7 @@ Result<GgufHeader> read_header(const WeightFile& file, const GgufLimits& limits)
   if (!alignment.ok()) return alignment.status();
   header.alignment = *alignment;
 
-  // Neither overflows: the header is within its limit, the alignment within 32 bits.
+  // Neither overflows: the header is within its limit, and so is the alignment.
   const uint64_t start = (header_end + header.alignment - 1) & ~(header.alignment - 1);
   if (Status status = place_tensors(file, header, start); !status.ok()) return status;
   if (Status status = check_distinct(file, header.tensors); !status.ok()) return status;

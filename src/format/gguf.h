@@ -25,6 +25,8 @@
 namespace llmos {
 
 inline constexpr uint64_t kGgufAlignment = 32;  // without the key general.alignment
+// A huge page: nothing could want more, and a writer's padding stays small.
+inline constexpr uint64_t kGgufAlignmentMax = uint64_t{2} << 20;
 
 // What a header may cost, whatever the file's size. A count is also checked against the bytes that
 // are left before anything is reserved for it.

@@ -23,7 +23,7 @@ uint64_t padding_of(uint64_t bytes, uint64_t alignment) {
 }  // namespace
 
 GgufOutline::GgufOutline(uint64_t alignment) : alignment_(alignment) {
-  LLMOS_CHECK(alignment >= 8 && alignment <= UINT32_MAX && std::has_single_bit(alignment))
+  LLMOS_CHECK(alignment >= 8 && alignment <= kGgufAlignmentMax && std::has_single_bit(alignment))
       << "alignment " << alignment;
   if (alignment != kGgufAlignment) set(kAlignmentKey, uint32_t(alignment));
 }

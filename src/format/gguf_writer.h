@@ -4,8 +4,7 @@
 //   GgufOutline outline;
 //   outline.set("general.architecture", "llama");
 //   outline.set("llama.block_count", uint32_t{32});
-//   if (Status s = outline.add_tensor("token_embd.weight", DType::kF16, {32000, 4096}); !s.ok())
-//   ...
+//   Status added = outline.add_tensor("token_embd.weight", DType::kF16, {32000, 4096});
 //   Result<GgufWriter> writer = GgufWriter::create("model.gguf", std::move(outline));
 //   writer->write(bytes);    // as often as needed
 //   writer->finish();        // now model.gguf is there, whole
@@ -62,7 +61,7 @@ concept GgufNumber = detail::kIsGgufNumber<T>;
 // What a GGUF file will hold. A value.
 class GgufOutline {
  public:
-  // `alignment`: a power of two from 8 on; other than 32 it becomes the key general.alignment.
+  // `alignment`: a power of two from 8 to kGgufAlignmentMax; other than 32 it becomes the key general.alignment.
   explicit GgufOutline(uint64_t alignment = kGgufAlignment);
 
   // Adds the key, or replaces its value in its place. `key` is not empty.

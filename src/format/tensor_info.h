@@ -28,4 +28,10 @@ inline std::optional<uint64_t> tensor_bytes(DType dtype, const Shape& shape) noe
   return row_bytes(dtype, *elements);
 }
 
+// What the scalars of a type want of an address: blocks begin with F16 or bytes.
+inline uint64_t scalar_alignment(DType dtype) noexcept {
+  if (is_quantized(dtype)) return dtype == DType::kMXFP4 ? 1 : 2;
+  return dtype_traits(dtype).block_bytes;
+}
+
 }  // namespace llmos

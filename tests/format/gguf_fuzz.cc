@@ -53,7 +53,7 @@ void write_again(const GgufHeader& header) {
   }
   constexpr uint64_t kBytesMax = 4 << 20;
   std::string bytes = outline.header();
-  if (bytes.size() + outline.data_bytes() > kBytesMax) return;  // alignments can be huge
+  if (bytes.size() + outline.data_bytes() > kBytesMax) return;  // of padding
   bytes.append(size_t(outline.data_bytes()), 'x');
   test::MemorySource source;
   source.add("again.gguf", bytes);

@@ -73,6 +73,7 @@ TEST(GgufWriter, RefusesAnAlignmentThatReadersRefuse) {
   const test::ThrowingFatal throwing;
   EXPECT_THROW(GgufOutline(4), test::FatalError);
   EXPECT_THROW(GgufOutline(48), test::FatalError);
+  EXPECT_THROW(GgufOutline(kGgufAlignmentMax * 2), test::FatalError);
 }
 
 TEST(GgufWriter, WrittenInAnyPiecesReadsBack) {

@@ -23,5 +23,14 @@ TEST(TensorInfo, NoBytesOfBrokenRowsOrBeyond64Bits) {
   EXPECT_EQ(tensor_bytes(DType::kI8, {uint64_t{1} << 63, 2, 1, 1}), std::nullopt);
 }
 
+TEST(TensorInfo, AlignmentOfScalars) {
+  EXPECT_EQ(scalar_alignment(DType::kF64), 8u);
+  EXPECT_EQ(scalar_alignment(DType::kF32), 4u);
+  EXPECT_EQ(scalar_alignment(DType::kBF16), 2u);
+  EXPECT_EQ(scalar_alignment(DType::kU8), 1u);
+  EXPECT_EQ(scalar_alignment(DType::kQ4_K), 2u);
+  EXPECT_EQ(scalar_alignment(DType::kMXFP4), 1u);
+}
+
 }  // namespace
 }  // namespace llmos
