@@ -371,7 +371,9 @@ Expr* ExpressionParser::test(Expr* expr) {
   } else if (argument_follows && !reader_.at_word("else") && !reader_.at_word("or") &&
              !reader_.at_word("and")) {
     if (reader_.at_word("is")) reader_.fail_here(Text() << "tests with 'is' cannot be chained");
-    reader_.give(made, {.positional = {postfix(primary())}});
+    CallArguments single;
+    single.positional.push_back(postfix(primary()));
+    reader_.give(made, std::move(single));
   }
   return negated ? reader_.make(Op::kNot, line, {made}) : made;
 }

@@ -15,7 +15,6 @@ namespace {
 
 // What the messages of undefined attributes say, by the kind of the owner.
 std::string_view owner_name(Kind kind) {
-  Value owner = Value::object(kind, nullptr);
   switch (kind) {
     case Kind::kNone:
       return "None";

@@ -19,7 +19,7 @@ std::tm broken_down(LocalTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time - day).count();
-  const std::chrono::local_days new_year = date.year() / std::chrono::January / 1;
+  const std::chrono::local_days new_year(date.year() / std::chrono::January / 1);
   std::tm made{};
   made.tm_year = int(date.year()) - 1900;
   made.tm_mon = int(unsigned(date.month())) - 1;
