@@ -31,7 +31,7 @@ struct TrainedBpe {
 
   // `path` is a tokenizer.json that make_pretokenizers.py wrote; `name` its pre-tokenizer.
   static Result<TrainedBpe> load(std::string_view name, const std::string& path) {
-    const Result<std::string> text = os::read_file(path, 1 << 20);
+    const Result<std::string> text = os::read_file(path, 64 << 20);
     if (!text.ok()) return text.status();
     const Result<Json> json = parse_json(*text);
     if (!json.ok()) return json.status();
