@@ -145,6 +145,9 @@ CodePointSet CodePointSet::word() {
       set.ranges_.push_back({runs[i] >> 8, (runs[i + 1] >> 8) - 1});
     }
   }
+  for (char32_t c = 0x80; c < 0x100; ++c) {
+    if (unicode::is_latin1_number(c)) set.ranges_.push_back({c, c});
+  }
   set.normalize();
   return set;
 }

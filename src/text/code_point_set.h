@@ -26,7 +26,7 @@ class CodePointSet {
   static CodePointSet of(char32_t first, char32_t last);
   static CodePointSet of_categories(unicode::Categories categories);
   static CodePointSet spaces();  // White_Space
-  static CodePointSet word();    // \w of Oniguruma: Alphabetic, marks, decimal digits, connectors
+  static CodePointSet word();    // \w of Oniguruma: unicode::is_word, is_latin1_number
   // By the name inside \p{...}: a category ("L", "lu", "Uppercase_Letter"), a script ("Han"),
   // "space", "word", "any". Case, spaces, '_' and '-' do not count. nullopt for others.
   static std::optional<CodePointSet> named(std::string_view name);

@@ -58,7 +58,7 @@ bool is_punctuation(char32_t c) {
   return unicode::is(unicode::kPunctuation, c);
 }
 
-// Word characters of Rust's `regex` crate: those of Oniguruma, and the joiners.
+// Word characters of Rust's `regex` crate: the standard's, and the joiners.
 bool is_word(char32_t c) { return unicode::is_word(c) || c == 0x200C || c == 0x200D; }
 
 // Every character of a kind.

@@ -26,11 +26,11 @@ constexpr size_t kMemoryBits = size_t{512} << 20;
 // No windows below this, even for patterns of a thousand loops.
 constexpr size_t kWindowBytesMin = 16 << 10;
 
+bool is_word(char32_t c) { return unicode::is_word(c) || unicode::is_latin1_number(c); }
+
 bool at_word_border(std::string_view text, size_t at) {
-  const bool before =
-      at > 0 && unicode::is_word(unicode::decode_last(text.substr(0, at)).code_point);
-  const bool after =
-      at < text.size() && unicode::is_word(unicode::decode(text.substr(at)).code_point);
+  const bool before = at > 0 && is_word(unicode::decode_last(text.substr(0, at)).code_point);
+  const bool after = at < text.size() && is_word(unicode::decode(text.substr(at)).code_point);
   return before != after;
 }
 

@@ -88,7 +88,11 @@ inline bool is(Categories set, char32_t c) { return set >> unsigned(category(c))
 inline bool is_space(char32_t c) { return (c >= 9 && c <= 13) || c == 0x85 || is(kSeparator, c); }
 // A symbol with the property Alphabetic: letters in circles and squares.
 inline bool is_letter_symbol(char32_t c) { return detail::property(c) & detail::kOtherAlphabetic; }
-// \w as Oniguruma has it: Alphabetic, marks, decimal digits, connectors.
+// A superscript digit or a fraction of Latin-1, which Oniguruma takes for word characters.
+inline bool is_latin1_number(char32_t c) {
+  return c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
+}
+// Word characters by the standard: Alphabetic, marks, decimal digits, connectors, joiners apart.
 inline bool is_word(char32_t c) {
   constexpr Categories kWord =
       kLetter | kMark | bit(Category::kNd) | bit(Category::kNl) | bit(Category::kPc);

@@ -28,6 +28,9 @@ TEST(CodePointSet, NamesAreCategoriesAndScripts) {
   EXPECT_EQ(CodePointSet::named(""), std::nullopt);
 }
 
+// Counted in HF tokenizers (make_unicode.py --check).
+TEST(CodePointSet, WordIsThatOfOniguruma) { EXPECT_EQ(size_of(CodePointSet::word()), 144671u); }
+
 TEST(CodePointSet, CaseVariantsAreThoseOfSimpleFolding) {
   CodePointSet set = CodePointSet::of('s', 's');
   set.add_case_variants();

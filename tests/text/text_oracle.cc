@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What our parts make of strings, for tests/golden/make_pretokenizers.py --against.
+//
+//   text_oracle pieces NAME         the lengths of the pieces, in bytes
+//   text_oracle ids NAME FILE.json  the ids by a trained vocabulary
+//
+// stdin: for each string its length in 4 bytes, little-endian, and its bytes. stdout: for each the
+// count of its numbers and the numbers, 4 bytes each.
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "text/trained_bpe.h"
+
+namespace {
+
+using llmos::test::TrainedBpe;
+
+int fail(const llmos::Status& status) {
+  std::fprintf(stderr, "text_oracle: %s\n", status.to_string().c_str());
+  return 1;
+}
+
+template <class Numbers>
+int answer_all(Numbers numbers) {
+  uint32_t size = 0;
+  std::string text;
+  while (std::fread(&size, sizeof size, 1, stdin) == 1) {
+    text.resize(size);
+    if (std::fread(text.data(), 1, size, stdin) != size) return 1;
+    std::vector<uint32_t> answer{0};
+    numbers(text, &answer);
+    answer[0] = uint32_t(answer.size() - 1);
+    std::fwrite(answer.data(), sizeof(uint32_t), answer.size(), stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (what == "pieces" && argc == 3) {
+    const auto pretokenizer = llmos::test::named_pretokenizer(argv[2]);
+    if (!pretokenizer.ok()) return fail(pretokenizer.status());
+    return answer_all([&](const std::string& text, std::vector<uint32_t>* answer) {
+      pretokenizer->split(
+          text, [&](std::string_view piece) { answer->push_back(uint32_t(piece.size())); });
+    });
+  }
+  if (what == "ids" && argc == 4) {
+    const auto trained = TrainedBpe::load(argv[2], argv[3]);
+    if (!trained.ok()) return fail(trained.status());
+    return answer_all([&](const std::string& text, std::vector<uint32_t>* answer) {
+      for (const llmos::TokenId id : trained->encode(text)) answer->push_back(uint32_t(id));
+    });
+  }
+  std::fprintf(stderr, "usage: text_oracle pieces NAME | text_oracle ids NAME FILE.json\n");
+  return 2;
+}
