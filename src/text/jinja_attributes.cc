@@ -14,8 +14,8 @@ namespace llmos::jinja {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kListChanges = {"append", "clear",   "pop",    "reverse",
-                                                          "insert", "sort",    "extend", "remove"};
+constexpr std::array<std::string_view, 8> kListChanges = {"append", "clear", "pop",    "reverse",
+                                                          "insert", "sort",  "extend", "remove"};
 constexpr std::array<std::string_view, 5> kDictChanges = {"clear", "pop", "popitem", "setdefault",
                                                           "update"};
 
@@ -96,13 +96,17 @@ Value range_attribute(const Range& range, std::string_view name) {
   return name == "step" ? Value::integer(range.step) : Value();
 }
 
+// Python has them on every object, also on an undefined one.
+bool is_of_every_object(std::string_view name) { return name == "__class__" || name == "__doc__"; }
+
 // What the type itself offers under that name; kMissing: nothing.
 Value own_attribute(Heap& heap, const Value& owner, std::string_view name) {
   switch (owner.kind()) {
     case Kind::kNamespace:
       heap.step(owner.names().entries.size() / 8);
       for (const Namespace::Entry& entry : owner.names().entries) {
-        if (entry.name == name) return name.starts_with('_') ? unsafe(heap, owner, name) : entry.value;
+        if (entry.name == name)
+          return name.starts_with('_') ? unsafe(heap, owner, name) : entry.value;
       }
       return Value();
     case Kind::kLoop: {
@@ -128,8 +132,7 @@ Value own_attribute(Heap& heap, const Value& owner, std::string_view name) {
   const Builtin* const builtin =
       owner.is_string() ? find_string_method(name) : find_method(owner.kind(), name);
   if (builtin) return method(heap, owner, *builtin);
-  // Every Python object has attributes of this form.
-  return name == "__class__" || name == "__doc__" ? unsafe(heap, owner, name) : Value();
+  return is_of_every_object(name) ? unsafe(heap, owner, name) : Value();
 }
 
 // The item at a key or index; kMissing: nothing there, or no such key is possible.
@@ -242,7 +245,7 @@ Value slice_range(Heap& heap, const Range& range, const Bounds& bounds) {
 }  // namespace
 
 Value get_attribute(Heap& heap, const Value& owner, std::string_view name) {
-  fail_if_undefined(owner);
+  if (!is_of_every_object(name)) fail_if_undefined(owner);
   Value value = own_attribute(heap, owner, name);
   if (value.missing() && owner.is(Kind::kDict)) value = own_item(heap, owner, Value::string(name));
   return value.missing() ? Value::undefined(Lack::kAttribute, name, owner.kind()) : value;
@@ -286,9 +289,8 @@ AttributePath::AttributePath(Heap& heap, const Value& path) {
   for (;;) {
     const size_t dot = rest.find('.');
     const std::string_view step = rest.substr(0, dot);
-    const bool digits = !step.empty() && std::all_of(step.begin(), step.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
+    const bool digits = !step.empty() && std::all_of(step.begin(), step.end(),
+                                                     [](char c) { return c >= '0' && c <= '9'; });
     if (digits) {
       Int index = 0;
       for (const char c : step) index = std::min<Int>(index * 10 + (c - '0'), Int(1) << 100);

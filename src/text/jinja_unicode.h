@@ -16,12 +16,12 @@ bool is_line_break(char32_t character);
 
 // Properties of a character, as bits.
 enum CharacterProperty : uint16_t {
-  kAlphabetic = 1,   // isalpha
-  kDecimal = 2,      // isdecimal
-  kDigit = 4,        // isdigit
-  kNumeric = 8,      // isnumeric
-  kUppercase = 16,   // isupper
-  kLowercase = 32,   // islower
+  kAlphabetic = 1,  // isalpha
+  kDecimal = 2,     // isdecimal
+  kDigit = 4,       // isdigit
+  kNumeric = 8,     // isnumeric
+  kUppercase = 16,  // isupper
+  kLowercase = 32,  // islower
   kTitlecase = 64,
   kPrintable = 128,  // repr() leaves it as it is
   kCased = 256,

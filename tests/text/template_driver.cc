@@ -14,8 +14,8 @@ llmos::Json answer(const llmos::Json& job) {
   const ChatTime now{std::chrono::microseconds(1732199696789012)};  // 2024-11-21 14:34:56.789012
   Json made = Json::object();
   const Result<ChatTemplate> parsed = ChatTemplate::parse(*job.find("template")->if_string());
-  const Result<std::string> text =
-      parsed.ok() ? parsed->render(*job.find("context"), now) : Result<std::string>(parsed.status());
+  const Result<std::string> text = parsed.ok() ? parsed->render(*job.find("context"), now)
+                                               : Result<std::string>(parsed.status());
   if (text.ok()) {
     made.set("text", *text);
   } else {
