@@ -2,6 +2,7 @@
 #include "text/chat.h"
 
 #include <chrono>
+#include <ctime>
 
 #include "base/text.h"
 #include "text/chat_template.h"
@@ -41,6 +42,15 @@ Status add_messages(Json& context, const std::string& text) {
                  list ? *list : Json());
   }
   return {};
+}
+
+// What the clock on this machine's wall shows at `time`.
+ChatTime wall_clock(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  const auto since_epoch = time.time_since_epoch() + std::chrono::seconds(local.tm_gmtoff);
+  return ChatTime(std::chrono::floor<std::chrono::microseconds>(since_epoch));
 }
 
 bool has_tools(const Json& context) {
@@ -103,7 +113,8 @@ Result<std::string> render_chat(std::span<const NamedTemplate> templates, const 
   if (!chosen.ok()) return chosen.status();
   Result<ChatTemplate> parsed = ChatTemplate::parse((*chosen)->text);
   if (!parsed.ok()) return parsed.status();
-  return parsed->render(*context, input.now.value_or(std::chrono::system_clock::now()));
+  const auto now = input.now.value_or(std::chrono::system_clock::now());
+  return parsed->render(*context, wall_clock(now));
 }
 
 }  // namespace llmos

@@ -11,7 +11,10 @@
 //   5. the model turns every piece into ids                                 model, tokens, ...
 //   6. ids are put before and after, if asked for                           prefix, suffix
 //
-// A spec is untrusted: Tokenizer::from_spec() checks ids, sizes and patterns before it uses them.
+// A spec is untrusted: make_tokenizer() checks ids, sizes and patterns before it uses them.
+//
+// A user-defined token that is no added token is kept whole by the model itself (kSpm, kUnigram),
+// which is how sentencepiece does it; GGUF and tokenizer.json list theirs as added tokens.
 #pragma once
 
 #include <cstddef>
@@ -80,7 +83,6 @@ struct NormalizerStep {
     kStrip,          // white space at the `left` and the `right` end
     kCharsmap,       // sentencepiece's precompiled map in `content`, as HF applies it
     kSentencepiece,  // the whole of sentencepiece's normaliser: map, spaces, user-defined tokens
-    kByteLevel,      // every byte becomes its printable code point
   };
   Kind kind;
   std::string pattern{};
@@ -156,14 +158,16 @@ struct TokenizerSpec {
   // (kSpm, kUnigram) and its type. `scores` and `types` are empty or as long as `tokens`. An id
   // that no token has is an empty text of type kUnused.
   std::vector<std::string> tokens;
-  std::vector<float> scores;
+  std::vector<double> scores;
   std::vector<TokenType> types;
   std::vector<TokenMerge> merges;  // kBpe, best first
 
-  bool byte_fallback = false;       // text without a token becomes byte tokens
-  bool fuse_unknown = false;        // neighbouring unknown characters become one unknown token
-  bool ignore_merges = false;       // kBpe: a piece that is a token needs no merges
-  bool unused_resegmented = false;  // kSpm: a token of type kUnused is taken apart again
+  bool byte_fallback = false;   // text without a token becomes byte tokens
+  bool fuse_unknown = false;    // neighbouring unknown characters become one unknown token
+  bool ignore_merges = false;   // kBpe: a piece that is a token needs no merges
+  bool skip_unused = false;     // kSpm takes tokens of type kUnused apart, kUnigram passes them by
+  bool float_scores = false;    // kUnigram adds up scores in float, as sentencepiece, not in double
+  bool byte_tokens_in_text = false;  // kUnigram: "<0x41>" written out is that token, as in HF
 
   std::optional<TokenId> bos;
   std::optional<TokenId> eos;
@@ -176,6 +180,8 @@ struct TokenizerSpec {
   std::vector<NormalizerStep> normalizer;
   std::vector<PretokenizerStep> pretokenizer;
   std::vector<DecoderStep> decoder;
+  bool decode_added_raw = false;  // control and user-defined tokens are text as they stand
+  std::string unknown_text;       // what decoding writes for the unknown token; empty: as others
 
   // What surrounds a text when special tokens are asked for.
   std::vector<TokenId> prefix;

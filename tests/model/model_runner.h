@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kv/block_table.h"
-#include "model/model.h"
+#include "model/transformer.h"
 
 namespace llmos::test {
 
@@ -18,7 +18,7 @@ struct RunnerOptions {
   int threads = 1;
   DType kv_dtype = DType::kF32;
   uint32_t block_tokens = 8;
-  uint32_t batch_tokens = 64;
+  uint32_t batch_tokens = 512;
   uint32_t cache_tokens = 2048;
   WeightSource* source = nullptr;
 };
@@ -40,7 +40,7 @@ class ModelRunner {
   static Result<std::unique_ptr<ModelRunner>> open(const std::string& path,
                                                    const RunnerOptions& options = {});
 
-  Model& model() { return *model_; }
+  Transformer& model() { return *model_; }
   ComputeDevice& device() { return *device_; }
   BlockPool& cache() { return *cache_; }
   uint32_t vocabulary() const { return model_->config().vocabulary; }
@@ -49,15 +49,15 @@ class ModelRunner {
   // One step; the logits of every token, [tokens, vocabulary].
   Result<std::vector<float>> step(std::vector<Piece> pieces);
   // The logits of every token of a new sequence that is fed `chunk` tokens at a step.
-  std::vector<float> logits(std::span<const TokenId> ids, size_t chunk = 64, uint32_t context = 0);
+  std::vector<float> logits(std::span<const TokenId> ids, size_t chunk = 512, uint32_t context = 0);
   // Continues a new sequence with the best token, `count` times.
-  std::vector<TokenId> greedy(std::span<const TokenId> prompt, size_t count, size_t chunk = 64,
+  std::vector<TokenId> greedy(std::span<const TokenId> prompt, size_t count, size_t chunk = 512,
                               uint32_t context = 0);
 
  private:
   RunnerOptions options_;
   std::unique_ptr<ComputeDevice> device_;
-  std::unique_ptr<Model> model_;
+  std::unique_ptr<Transformer> model_;
   std::unique_ptr<BlockPool> cache_;
 };
 

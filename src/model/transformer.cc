@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/model.h"
+#include "model/transformer.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,21 +19,20 @@ Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t b
                               .dtype = dtype});
 }
 
-Result<Model> Model::load(const Checkpoint& checkpoint, ComputeDevice& device,
-                          const BatchLimits& limits, LoadProgress* progress) {
+Result<Transformer> Transformer::load(const Checkpoint& checkpoint, ComputeDevice& device,
+                                      const BatchLimits& limits, LoadProgress* progress) {
   if (Status status = limits.check(); !status.ok()) return status;
   Result<ModelFile> file = read_model(checkpoint);
   if (!file.ok()) return file.status();
   Result<Weights> weights = Weights::load(checkpoint, *file, device, progress);
   if (!weights.ok()) return weights.status();
-  Model model(std::move(file->config), limits, *std::move(weights), device);
+  Transformer model(std::move(file->config), limits, *std::move(weights), device);
   if (Status status = model.make_workspace(); !status.ok()) return status;
   return model;
 }
 
-Status Model::make_workspace() {
-  Result<Buffer> memory =
-      device_->allocate(Workspace::lay_out(config_, limits_, nullptr).bytes);
+Status Transformer::make_workspace() {
+  Result<Buffer> memory = device_->allocate(Workspace::lay_out(config_, limits_, nullptr).bytes);
   if (!memory.ok()) return memory.status();
   memory_ = *std::move(memory);
   workspace_ = Workspace::lay_out(config_, limits_, memory_.data());
@@ -44,7 +43,7 @@ Status Model::make_workspace() {
   return Status();
 }
 
-Result<std::span<const float>> Model::forward(const Batch& batch, const BlockPool& cache) {
+Result<std::span<const float>> Transformer::forward(const Batch& batch, const BlockPool& cache) {
   if (Status status = check(batch, cache); !status.ok()) return status;
   place_tokens(batch, cache.layout().shape().block_tokens);
   Stream& stream = device_->stream();
@@ -53,7 +52,7 @@ Result<std::span<const float>> Model::forward(const Batch& batch, const BlockPoo
   return std::span<const float>(workspace_.logits, batch.logit_rows.size() * config_.vocabulary);
 }
 
-Status Model::check(const Batch& batch, const BlockPool& cache) const {
+Status Transformer::check(const Batch& batch, const BlockPool& cache) const {
   const BlockShape& shape = cache.layout().shape();
   LLMOS_CHECK(shape.layers == config_.layer_count && shape.kv_heads == config_.kv_heads &&
               shape.head_dim == config_.head_dim)
@@ -61,20 +60,19 @@ Status Model::check(const Batch& batch, const BlockPool& cache) const {
   LLMOS_CHECK(batch.contexts.empty() || batch.contexts.size() == batch.spans.size())
       << "contexts: one for each span";
   if (batch.ids.size() > limits_.tokens || batch.logit_rows.size() > limits_.logit_rows) {
-    return Status(Code::kExhausted, (Text() << "batch: expected at most " << limits_.tokens
-                                            << " tokens and " << limits_.logit_rows
-                                            << " rows of logits, found " << batch.ids.size()
-                                            << " and " << batch.logit_rows.size())
-                                        .str());
+    return Status(Code::kExhausted,
+                  (Text() << "batch: expected at most " << limits_.tokens << " tokens and "
+                          << limits_.logit_rows << " rows of logits, found " << batch.ids.size()
+                          << " and " << batch.logit_rows.size())
+                      .str());
   }
   for (const TokenId id : batch.ids) {
     if (id >= 0 && uint32_t(id) < config_.vocabulary) continue;
-    return Status(Code::kInvalid, (Text() << "token id: expected 0 to " << config_.vocabulary - 1
-                                          << ", found " << id)
-                                      .str());
+    return Status(
+        Code::kInvalid,
+        (Text() << "token id: expected 0 to " << config_.vocabulary - 1 << ", found " << id).str());
   }
-  const int64_t positions =
-      config_.learned_positions > 0 ? config_.learned_positions : kContextMax;
+  const int64_t positions = config_.learned_positions > 0 ? config_.learned_positions : kContextMax;
   int64_t covered = 0;
   for (const kernels::AttentionSpan& span : batch.spans) {
     LLMOS_CHECK(span.first == covered && span.tokens > 0 && span.position >= 0)
@@ -95,7 +93,7 @@ Status Model::check(const Batch& batch, const BlockPool& cache) const {
 
 // What the kernels want to know of each token: its position, its place in the cache, its table of
 // frequencies.
-void Model::place_tokens(const Batch& batch, int64_t block_tokens) {
+void Transformer::place_tokens(const Batch& batch, int64_t block_tokens) {
   for (size_t s = 0; s < batch.spans.size(); ++s) {
     const kernels::AttentionSpan& span = batch.spans[s];
     const uint32_t context = batch.contexts.empty() ? config_.context : batch.contexts[s];

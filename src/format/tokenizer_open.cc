@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tokenizer::open(). It stands here and not in text/, which knows no files.
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/os_file.h"
+#include "format/gguf.h"
+#include "format/sentencepiece_model.h"
+#include "format/tokenizer_gguf.h"
+#include "format/tokenizer_json.h"
+#include "llmos/tokenizer.h"
+#include "text/tokenizer_impl.h"
+
+namespace llmos {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_file(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+Result<TokenizerSpec> read_gguf_file(const std::string& path) {
+  Result<WeightFile> file = WeightFile::map(path);
+  if (!file.ok()) return file.status();
+  Result<GgufHeader> header = read_gguf(*file);
+  if (!header.ok()) return header.status();
+  return read_gguf_tokenizer(header->metadata);
+}
+
+Result<TokenizerSpec> read_directory(const fs::path& path) {
+  if (is_file(path / "tokenizer.json")) return read_tokenizer_json_file(path / "tokenizer.json");
+  if (is_file(path / "tokenizer.model")) {
+    return read_sentencepiece_file((path / "tokenizer.model").string());
+  }
+  return Status(Code::kNotFound,
+                path.string() + ": expected tokenizer.json or tokenizer.model in this directory; "
+                                "name a .gguf file itself");
+}
+
+// By its first bytes: names lie.
+Result<TokenizerSpec> read_file_of_any_kind(const std::string& path) {
+  Result<os::MappedFile> file = os::MappedFile::open(path);
+  if (!file.ok()) return file.status();
+  const auto bytes = file->bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("GGUF")) return read_gguf_file(path);
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first != text.npos && text[first] == '{') return read_tokenizer_json_file(path);
+  return read_sentencepiece_file(path);
+}
+
+Result<TokenizerSpec> read_tokenizer(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error) ? read_directory(path) : read_file_of_any_kind(path);
+}
+
+}  // namespace
+
+Result<Tokenizer> Tokenizer::open(const std::string& path) {
+  Result<TokenizerSpec> spec = read_tokenizer(path);
+  if (!spec.ok()) return spec.status();
+  Result<Tokenizer> tokenizer = make_tokenizer(*std::move(spec));
+  if (tokenizer.ok()) return tokenizer;
+  return Status(tokenizer.status().code(), path + ": " + tokenizer.status().message());
+}
+
+}  // namespace llmos

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Normalizer runs the steps that a text goes through before it is cut into pieces.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "llmos/status.h"
+#include "text/charsmap.h"
+#include "text/regex.h"
+#include "text/sentencepiece_normalizer.h"
+#include "text/tokenizer_spec.h"
+
+namespace llmos {
+
+// Exact    As HF tokenizers for code points assigned in Unicode 16 (unicode.h). kCharsmap needs the
+//          borders of grapheme clusters; only those of up to 5 bytes matter, and those are exact.
+// Threads  Every const method from any number of threads.
+class Normalizer {
+ public:
+  // Failure: of a pattern or table in the spec.
+  static Result<Normalizer> create(const TokenizerSpec& spec);
+
+  bool empty() const noexcept { return steps_.empty(); }
+  // Linear in the text.
+  std::string apply(std::string_view text) const;
+
+ private:
+  struct Step {
+    NormalizerStep step;
+    std::variant<std::monostate, Regex, Charsmap, SentencepieceNormalizer> tool;
+  };
+  static std::string apply_step(const Step& step, std::string text);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace llmos
