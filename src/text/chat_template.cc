@@ -13,6 +13,7 @@
 #include "text/jinja_lexer.h"
 #include "text/jinja_parser.h"
 #include "text/jinja_scope.h"
+#include "text/jinja_text.h"
 
 namespace llmos {
 
@@ -24,9 +25,17 @@ struct ChatTemplate::Parsed {
 
 namespace {
 
+// Our own messages stay short, whatever names of the template they hold; its own stays as it is.
 Status status_of(const jinja::Failure& failure) {
-  if (failure.verbatim || failure.line == 0) return Status(failure.code, failure.message);
-  return Status(failure.code, (Text() << "line " << failure.line << ": " << failure.message).str());
+  if (failure.verbatim) return Status(failure.code, failure.message);
+  constexpr size_t kShownMax = 300;
+  std::string_view shown = failure.message;
+  if (shown.size() > kShownMax)
+    shown = shown.substr(0, jinja::byte_of_character(shown, kShownMax / 4));
+  Text text;
+  if (failure.line > 0) text << "line " << failure.line << ": ";
+  text << shown << (shown.size() < failure.message.size() ? "..." : "");
+  return Status(failure.code, text.str());
 }
 
 Status out_of_memory() { return Status(Code::kExhausted, "out of memory in a chat template"); }

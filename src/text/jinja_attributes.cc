@@ -96,6 +96,9 @@ Value range_attribute(const Range& range, std::string_view name) {
   return name == "step" ? Value::integer(range.step) : Value();
 }
 
+// Python has them on every object, also on an undefined one.
+bool is_of_every_object(std::string_view name) { return name == "__class__" || name == "__doc__"; }
+
 // What the type itself offers under that name; kMissing: nothing.
 Value own_attribute(Heap& heap, const Value& owner, std::string_view name) {
   switch (owner.kind()) {
@@ -129,8 +132,7 @@ Value own_attribute(Heap& heap, const Value& owner, std::string_view name) {
   const Builtin* const builtin =
       owner.is_string() ? find_string_method(name) : find_method(owner.kind(), name);
   if (builtin) return method(heap, owner, *builtin);
-  // Every Python object has attributes of this form.
-  return name == "__class__" || name == "__doc__" ? unsafe(heap, owner, name) : Value();
+  return is_of_every_object(name) ? unsafe(heap, owner, name) : Value();
 }
 
 // The item at a key or index; kMissing: nothing there, or no such key is possible.
@@ -243,7 +245,7 @@ Value slice_range(Heap& heap, const Range& range, const Bounds& bounds) {
 }  // namespace
 
 Value get_attribute(Heap& heap, const Value& owner, std::string_view name) {
-  fail_if_undefined(owner);
+  if (!is_of_every_object(name)) fail_if_undefined(owner);
   Value value = own_attribute(heap, owner, name);
   if (value.missing() && owner.is(Kind::kDict)) value = own_item(heap, owner, Value::string(name));
   return value.missing() ? Value::undefined(Lack::kAttribute, name, owner.kind()) : value;

@@ -98,12 +98,15 @@ Value Interpreter::evaluate_slice(const Expr& expr, Scope& scope) {
   return get_slice(heap_, parts[0], parts[1], parts[2], parts[3]);
 }
 
-Arguments Interpreter::evaluate_arguments(const CallArguments& arguments, Scope& scope) {
+// `caller` of a call block, or kMissing.
+Arguments Interpreter::evaluate_arguments(const CallArguments& arguments, Scope& scope,
+                                          const Value& caller) {
   Arguments made;
   for (const Expr* expr : arguments.positional) made.positional.push_back(evaluate(*expr, scope));
   for (const Keyword& keyword : arguments.keywords) {
     made.keywords.push_back({keyword.name, evaluate(*keyword.value, scope)});
   }
+  if (!caller.missing()) made.keywords.push_back({"caller", caller});
   if (arguments.rest) {
     for (const Value& item : collect(heap_, evaluate(*arguments.rest, scope))) {
       made.positional.push_back(item);
@@ -126,11 +129,9 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments, Scope&
   return made;
 }
 
-// `caller` of a call block, or kMissing.
 Value Interpreter::evaluate_call(const Expr& expr, Scope& scope, const Value& caller) {
   const Value callee = evaluate(*expr.items[0], scope);
-  Arguments arguments = evaluate_arguments(expr.arguments, scope);
-  if (!caller.missing()) arguments.keywords.push_back({"caller", caller});
+  Arguments arguments = evaluate_arguments(expr.arguments, scope, caller);
   line_ = expr.line;
   return call(callee, std::move(arguments));
 }

@@ -38,11 +38,11 @@ class Formatter {
         out_ += c;
       }
     }
-    const bool left_over =
-        !arguments_.is(Kind::kDict) && !by_name_ &&
-        (arguments_.is(Kind::kTuple)
-             ? next_ < arguments_.list().items.size()
-             : next_ == 0 && !arguments_.is(Kind::kList) && !arguments_.is(Kind::kRange));
+    // What can be indexed may be left over, because it could have been asked for by names.
+    const bool indexed = arguments_.is(Kind::kDict) || arguments_.is(Kind::kList) ||
+                         arguments_.is(Kind::kRange) || arguments_.is_undefined();
+    const bool left_over = arguments_.is(Kind::kTuple) ? next_ < arguments_.list().items.size()
+                                                       : next_ == 0 && !indexed;
     if (left_over) fail_type(Text() << "more arguments than the format has places");
     return std::move(out_);
   }
@@ -104,7 +104,6 @@ class Formatter {
       depth += c == '(' ? 1 : c == ')' ? -1 : 0;
     }
     if (!arguments_.is(Kind::kDict)) fail_type(Text() << "the format needs a dict");
-    by_name_ = true;
     const Value* const found = arguments_.dict().find(format_.substr(first, at_ - 1 - first));
     if (!found) fail(Text() << "the format names a key that is not there");
     return *found;
@@ -263,7 +262,6 @@ class Formatter {
   std::string out_;
   size_t at_ = 0;
   size_t next_ = 0;
-  bool by_name_ = false;
 };
 
 }  // namespace

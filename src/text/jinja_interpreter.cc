@@ -23,11 +23,20 @@ class FilteredItems final : public Iterator {
       const Value item = items_.next();
       if (item.missing()) return item;
       interpreter_.assign(*loop_.test_target, *scope_, item);
-      if (truth(interpreter_.evaluate(*loop_.exprs[1], *scope_))) return item;
+      if (truth(interpreter_.evaluate(*loop_.exprs[1], *scope_)))
+        return assigned(*loop_.test_target);
     }
   }
 
  private:
+  // The item as the target took it apart: a tuple, whatever it was.
+  Value assigned(const Expr& target) {
+    if (target.op == Op::kName) return interpreter_.variable(*scope_, target.slot);
+    std::vector<Value> parts;
+    for (const Expr* part : target.items) parts.push_back(assigned(*part));
+    return interpreter_.heap_.tuple(std::move(parts));
+  }
+
   Interpreter& interpreter_;
   const Stmt& loop_;
   Scope& outer_;
@@ -55,6 +64,15 @@ void Interpreter::write(std::string_view text) {
   }
   heap_.scan(text.size());
   out_->append(text);
+}
+
+// Blocks, unlike {{ }}, do not turn what they get into text.
+void Interpreter::write_string(const Value& value) {
+  if (!value.is_string()) {
+    fail_type(Text() << "expected a string from a filter or call block, found "
+                     << type_name(value));
+  }
+  write(value.text());
 }
 
 Scope& Interpreter::open_scope(const Frame& frame, Scope* parent) {
@@ -233,13 +251,13 @@ Interpreter::Flow Interpreter::run_filter_block(const Stmt& stmt, Scope& scope) 
     if (flow != Flow::kNext) return flow;
     text = heap_.string(capture.take());
   }
-  write(str(heap_, evaluate_filter(*stmt.exprs[0], inner, &text)));
+  write_string(evaluate_filter(*stmt.exprs[0], inner, &text));
   return Flow::kNext;
 }
 
 void Interpreter::run_call_block(const Stmt& stmt, Scope& scope) {
   const Value caller = make_macro(stmt, scope);
-  write(str(heap_, evaluate_call(*stmt.exprs[0], scope, caller)));
+  write_string(evaluate_call(*stmt.exprs[0], scope, caller));
 }
 
 Interpreter::Flow Interpreter::run_with(const Stmt& stmt, Scope& scope) {

@@ -90,6 +90,7 @@ class Interpreter {
   void bind_macro(const Stmt& stmt, Scope& scope, Arguments& arguments);
 
   void write(std::string_view text);
+  void write_string(const Value& value);
   Scope& open_scope(const Frame& frame, Scope* parent);
   void load_scope(const Frame& frame, Scope& scope);
   static Value& variable(Scope& scope, Slot slot);
@@ -110,7 +111,8 @@ class Interpreter {
   Value evaluate_concatenation(const Expr& expr, Scope& scope);
   Value evaluate_arithmetic(const Expr& expr, Scope& scope);
   Value call_loop(Loop& loop, Arguments arguments);
-  Arguments evaluate_arguments(const CallArguments& arguments, Scope& scope);
+  Arguments evaluate_arguments(const CallArguments& arguments, Scope& scope,
+                               const Value& caller = Value());
   bool compare(Comparison comparison, const Value& a, const Value& b);
   Value from_context(std::string_view name) const;
 

@@ -173,9 +173,8 @@ Value joined_items(Heap& heap, const Value& a, const Value& b) {
 
 // The bytes of `count` copies, charged before they are made.
 size_t charge_copies(Heap& heap, size_t bytes, Int count) {
+  if (count != clamped(count)) fail(Text() << "a repetition beyond 64 bits");
   if (count <= 0 || bytes == 0) return 0;
-  if (count > Int(std::numeric_limits<uint32_t>::max()))
-    heap.charge(std::numeric_limits<size_t>::max());
   size_t total = 0;
   if (__builtin_mul_overflow(bytes, size_t(count), &total))
     total = std::numeric_limits<size_t>::max();
