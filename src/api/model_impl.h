@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/load_plan.h"
 #include "api/sequence_runner.h"
 #include "device/device.h"
 #include "llmos/model.h"
@@ -19,9 +20,9 @@ struct Model::Impl {
   std::unique_ptr<Transformer> transformer;
   std::unique_ptr<BlockPool> pool;
   std::unique_ptr<SequenceRunner> runner;
-};
 
-// kInvalid for options that have no meaning, before anything is opened.
-Status check_options(const ModelOptions& options);
+  // Makes the device and everything on it.
+  Status start(const Checkpoint& checkpoint, const LoadPlan& load, const ModelOptions& options);
+};
 
 }  // namespace llmos

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "kv/block_pool.h"
 #include "kv/block_table.h"
@@ -34,10 +35,12 @@ class SequenceRunner {
 
  private:
   Status check(std::span<const TokenId> ids) const;
-  Status step(std::span<const TokenId> ids, size_t first, size_t index, Take take);
+  Status step(std::span<const TokenId> ids, size_t index, bool wanted, Take take);
 
   Transformer& transformer_;
+  BlockPool& pool_;
   BlockTable table_;
+  std::vector<int32_t> rows_;  // whose logits are wanted, of a step
 };
 
 }  // namespace llmos

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "text/jinja_unicode.h"
+#include "text/normalize.h"
 #include "text/replace.h"
 #include "text/unicode.h"
 
@@ -12,28 +12,6 @@ namespace llmos {
 namespace {
 
 using Kind = NormalizerStep::Kind;
-
-template <class Keep>
-std::string filter(std::string_view text, Keep&& keep) {
-  std::string out;
-  while (!text.empty()) {
-    const auto character = unicode::decode(text);
-    if (keep(character.code_point)) out += text.substr(0, character.bytes);
-    text.remove_prefix(character.bytes);
-  }
-  return out;
-}
-
-// Each character by itself: the sigma at the end of a word is none of HF tokenizers' concern.
-std::string lowercase(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t bytes = unicode::decode(text).bytes;
-    out += jinja::to_lower(text.substr(0, bytes));
-    text.remove_prefix(bytes);
-  }
-  return out;
-}
 
 std::string strip(std::string_view text, bool left, bool right) {
   while (left && !text.empty()) {
@@ -209,7 +187,7 @@ std::string Normalizer::apply_step(const Step& step, std::string text) {
     case Kind::kReplaceRegex:
       return replace_matches(text, std::get<Regex>(step.tool), step.step.content);
     case Kind::kStripAccents:
-      return filter(text, [](char32_t c) { return !unicode::is(unicode::kMark, c); });
+      return unicode::strip_marks(text);
     case Kind::kStrip:
       return strip(text, step.step.left, step.step.right);
     case Kind::kCharsmap:
@@ -217,12 +195,15 @@ std::string Normalizer::apply_step(const Step& step, std::string text) {
     case Kind::kSentencepiece:
       return std::get<SentencepieceNormalizer>(step.tool).apply(text);
     case Kind::kLowercase:
-      return lowercase(text);
+      return unicode::lowercase(text);
     case Kind::kNfc:
+      return unicode::normalize(text, unicode::Form::kNfc);
     case Kind::kNfd:
+      return unicode::normalize(text, unicode::Form::kNfd);
     case Kind::kNfkc:
+      return unicode::normalize(text, unicode::Form::kNfkc);
     case Kind::kNfkd:
-      break;
+      return unicode::normalize(text, unicode::Form::kNfkd);
   }
   return text;
 }

@@ -33,7 +33,9 @@ TEST(Score, SumsToOne) {
   for (const PositionScore& score : model.score(kPrompt, 128).value()) {
     double sum = 0;
     for (const TokenScore& top : score.top) sum += std::exp(top.logprob);
-    if (score.logprob) EXPECT_NEAR(sum, 1, 1e-9);
+    if (score.logprob) {
+      EXPECT_NEAR(sum, 1, 1e-9);
+    }
   }
 }
 

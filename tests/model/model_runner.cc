@@ -17,11 +17,11 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::open(const std::string& path,
   runner->device_ = *std::move(device);
   const Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = options.source});
   if (!checkpoint.ok()) return checkpoint.status();
-  Result<Model> model =
-      Model::load(*checkpoint, *runner->device_,
+  Result<Transformer> model =
+      Transformer::load(*checkpoint, *runner->device_,
                   {.tokens = options.batch_tokens, .logit_rows = options.batch_tokens});
   if (!model.ok()) return model.status();
-  runner->model_ = std::make_unique<Model>(*std::move(model));
+  runner->model_ = std::make_unique<Transformer>(*std::move(model));
   const Result<BlockLayout> layout =
       kv_layout(runner->model_->config(), options.kv_dtype, options.block_tokens);
   if (!layout.ok()) return layout.status();

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kv/block_table.h"
-#include "model/model.h"
+#include "model/transformer.h"
 
 namespace llmos::test {
 
@@ -40,7 +40,7 @@ class ModelRunner {
   static Result<std::unique_ptr<ModelRunner>> open(const std::string& path,
                                                    const RunnerOptions& options = {});
 
-  Model& model() { return *model_; }
+  Transformer& model() { return *model_; }
   ComputeDevice& device() { return *device_; }
   BlockPool& cache() { return *cache_; }
   uint32_t vocabulary() const { return model_->config().vocabulary; }
@@ -57,7 +57,7 @@ class ModelRunner {
  private:
   RunnerOptions options_;
   std::unique_ptr<ComputeDevice> device_;
-  std::unique_ptr<Model> model_;
+  std::unique_ptr<Transformer> model_;
   std::unique_ptr<BlockPool> cache_;
 };
 

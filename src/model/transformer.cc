@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/model.h"
+#include "model/transformer.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,19 +19,19 @@ Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t b
                               .dtype = dtype});
 }
 
-Result<Model> Model::load(const Checkpoint& checkpoint, ComputeDevice& device,
+Result<Transformer> Transformer::load(const Checkpoint& checkpoint, ComputeDevice& device,
                           const BatchLimits& limits, LoadProgress* progress) {
   if (Status status = limits.check(); !status.ok()) return status;
   Result<ModelFile> file = read_model(checkpoint);
   if (!file.ok()) return file.status();
   Result<Weights> weights = Weights::load(checkpoint, *file, device, progress);
   if (!weights.ok()) return weights.status();
-  Model model(std::move(file->config), limits, *std::move(weights), device);
+  Transformer model(std::move(file->config), limits, *std::move(weights), device);
   if (Status status = model.make_workspace(); !status.ok()) return status;
   return model;
 }
 
-Status Model::make_workspace() {
+Status Transformer::make_workspace() {
   Result<Buffer> memory =
       device_->allocate(Workspace::lay_out(config_, limits_, nullptr).bytes);
   if (!memory.ok()) return memory.status();
@@ -44,7 +44,7 @@ Status Model::make_workspace() {
   return Status();
 }
 
-Result<std::span<const float>> Model::forward(const Batch& batch, const BlockPool& cache) {
+Result<std::span<const float>> Transformer::forward(const Batch& batch, const BlockPool& cache) {
   if (Status status = check(batch, cache); !status.ok()) return status;
   place_tokens(batch, cache.layout().shape().block_tokens);
   Stream& stream = device_->stream();
@@ -53,7 +53,7 @@ Result<std::span<const float>> Model::forward(const Batch& batch, const BlockPoo
   return std::span<const float>(workspace_.logits, batch.logit_rows.size() * config_.vocabulary);
 }
 
-Status Model::check(const Batch& batch, const BlockPool& cache) const {
+Status Transformer::check(const Batch& batch, const BlockPool& cache) const {
   const BlockShape& shape = cache.layout().shape();
   LLMOS_CHECK(shape.layers == config_.layer_count && shape.kv_heads == config_.kv_heads &&
               shape.head_dim == config_.head_dim)
@@ -95,7 +95,7 @@ Status Model::check(const Batch& batch, const BlockPool& cache) const {
 
 // What the kernels want to know of each token: its position, its place in the cache, its table of
 // frequencies.
-void Model::place_tokens(const Batch& batch, int64_t block_tokens) {
+void Transformer::place_tokens(const Batch& batch, int64_t block_tokens) {
   for (size_t s = 0; s < batch.spans.size(); ++s) {
     const kernels::AttentionSpan& span = batch.spans[s];
     const uint32_t context = batch.contexts.empty() ? config_.context : batch.contexts[s];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Model: a loaded transformer that computes logits.
+// Transformer: a loaded transformer that computes logits.
 //
 //   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");
-//   Result<Model> model = Model::load(*checkpoint, *device, {.tokens = 512, .logit_rows = 8});
+//   Result<Transformer> model = Transformer::load(*checkpoint, *device, {.tokens = 512, .logit_rows = 8});
 //   Result<BlockLayout> layout = model->kv_layout(DType::kF16);
 //   BlockPool cache(*device->allocate(bytes), *layout);
 //   Result<std::span<const float>> logits = model->forward(batch, cache);
@@ -25,10 +25,10 @@ Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t b
 
 // Owner    The engine; move-only. The device outlives it.
 // Threads  forward(): one at a time. The rest: any.
-class Model {
+class Transformer {
  public:
   // Failure: as read_model() and Weights::load(); kInvalid for limits out of range.
-  static Result<Model> load(const Checkpoint& checkpoint, ComputeDevice& device,
+  static Result<Transformer> load(const Checkpoint& checkpoint, ComputeDevice& device,
                             const BatchLimits& limits, LoadProgress* progress = nullptr);
 
   const ModelConfig& config() const noexcept { return config_; }
@@ -44,7 +44,7 @@ class Model {
   Result<std::span<const float>> forward(const Batch& batch, const BlockPool& cache);
 
  private:
-  Model(ModelConfig config, const BatchLimits& limits, Weights weights, ComputeDevice& device)
+  Transformer(ModelConfig config, const BatchLimits& limits, Weights weights, ComputeDevice& device)
       : config_(std::move(config)),
         limits_(limits),
         weights_(std::move(weights)),

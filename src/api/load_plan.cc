@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/load_plan.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "device/buffer.h"
+#include "model/architecture.h"
+#include "model/transformer.h"
+#include "model/weights.h"
+
+namespace llmos {
+namespace {
+
+// A context of 4,096 tokens costs a 7B model 1 to 4 GB in f32: enough for a tool, and safe.
+constexpr uint32_t kContextDefault = 4096;
+// Prefill no longer gets faster beyond some hundred tokens a step; the workspace does get larger.
+constexpr uint32_t kBatchTokensDefault = 512;
+// Rows of logits that one step may give: 32 of 256 K words are 32 MB.
+constexpr uint32_t kLogitRows = 32;
+// Blocks of one sequence: any size does, 16 is what the engine uses.
+constexpr uint32_t kBlockTokens = 16;
+
+Result<DType> kv_dtype(const std::string& name) {
+  const std::string_view wanted = name.empty() ? "f32" : std::string_view(name);
+  const std::optional<DType> dtype = find_dtype(wanted);
+  if (dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
+      dtype == DType::kQ8_0) {
+    return *dtype;
+  }
+  return Status(Code::kInvalid, (Text() << "kv_type: expected f32, f16, bf16 or q8_0, found \""
+                                        << printable(wanted, 40) << '"')
+                                    .str());
+}
+
+Result<uint32_t> context_of(const ModelConfig& config, const ModelOptions& options) {
+  const uint32_t most = config.learned_positions ? config.learned_positions : kContextMax;
+  if (options.context > most) {
+    return Status(Code::kInvalid, (Text() << "context: expected at most " << most
+                                          << " tokens for this model, found " << options.context)
+                                      .str());
+  }
+  if (options.context != 0) return options.context;
+  return std::min({config.context, kContextDefault, most});
+}
+
+}  // namespace
+
+Result<LoadPlan> make_load_plan(const Checkpoint& checkpoint, const ModelFile& file,
+                                const ModelOptions& options) {
+  const Result<DType> dtype = kv_dtype(options.kv_type);
+  if (!dtype.ok()) return dtype.status();
+  const Result<uint32_t> context = context_of(file.config, options);
+  if (!context.ok()) return context.status();
+  const uint32_t tokens =
+      options.batch_tokens ? options.batch_tokens : std::min(kBatchTokensDefault, *context);
+  const BatchLimits limits{.tokens = tokens, .logit_rows = std::min(kLogitRows, tokens)};
+  if (Status status = limits.check(); !status.ok()) return status;
+  Result<BlockLayout> layout = kv_layout(file.config, *dtype, kBlockTokens);
+  if (!layout.ok()) return layout.status();
+  const Result<WeightBytes> weights = Weights::measure(checkpoint, file);
+  if (!weights.ok()) return weights.status();
+
+  const uint64_t blocks = (uint64_t{*context} + kBlockTokens - 1) / kBlockTokens;
+  ModelPlan bytes{.weights_mapped = weights->mapped,
+                  .weights_copied = weights->copied,
+                  .kv_bytes_per_token = layout->bytes_per_token(),
+                  .kv_bytes = blocks * layout->block_bytes(),
+                  .workspace = Workspace::lay_out(file.config, limits, nullptr).bytes,
+                  .context = *context};
+  bytes.total = bytes.weights_mapped + bytes.weights_copied + bytes.kv_bytes + bytes.workspace;
+  return LoadPlan{bytes, limits, *std::move(layout), blocks};
+}
+
+Result<ModelPlan> plan(const std::string& path, const ModelOptions& options) {
+  const Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = options.source});
+  if (!checkpoint.ok()) return checkpoint.status();
+  const Result<ModelFile> file = read_model(*checkpoint);
+  if (!file.ok()) return file.status();
+  const Result<LoadPlan> made = make_load_plan(*checkpoint, *file, options);
+  if (!made.ok()) return made.status();
+  return made->bytes;
+}
+
+}  // namespace llmos
