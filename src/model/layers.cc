@@ -5,8 +5,7 @@ namespace llmos {
 
 void Step::run() const {
   embed();
-  for (size_t i = 0; i < c.layers.size(); ++i)
-    layer(c.layers[i], weights_.layers[i], int64_t(i));
+  for (size_t i = 0; i < c.layers.size(); ++i) layer(c.layers[i], weights_.layers[i], int64_t(i));
   if (!batch_.logit_rows.empty()) logits();
 }
 
@@ -26,8 +25,7 @@ void Step::embed() const {
 }
 
 void Step::layer(const LayerConfig& config, const Layer& l, int64_t index) const {
-  if (c.pre_norm)
-    stream_.launch(ops_.norm, norm(w.normed, l.attention_norm, w.x, tokens_, c.dim));
+  if (c.pre_norm) stream_.launch(ops_.norm, norm(w.normed, l.attention_norm, w.x, tokens_, c.dim));
   // Before attention adds to x, if both parts are to read the same.
   if (c.pre_norm && c.parallel_residual)
     stream_.launch_beside(ops_.norm, norm(w.ffn_normed, l.ffn_norm, w.x, tokens_, c.dim));
@@ -85,8 +83,8 @@ void Step::norm_heads(const Layer& l) const {
   const int64_t per_query = whole ? 1 : c.heads, per_key = whole ? 1 : c.kv_heads;
   stream_.launch(ops_.norm, norm(w.queries, l.query_norm, w.queries, tokens_ * per_query,
                                  c.query_dim() / per_query));
-  stream_.launch_beside(ops_.norm, norm(w.keys, l.key_norm, w.keys, tokens_ * per_key,
-                                        c.kv_dim() / per_key));
+  stream_.launch_beside(ops_.norm,
+                        norm(w.keys, l.key_norm, w.keys, tokens_ * per_key, c.kv_dim() / per_key));
 }
 
 void Step::rotate(LayerConfig::Rope which) const {
@@ -106,9 +104,8 @@ void Step::hidden(const FeedForward& part, int64_t size) const {
   const float* const in = c.pre_norm ? w.ffn_normed : w.x;
   stream_.launch(ops_.matmul, linear(w.up, part.up, in));
   if (c.gated) stream_.launch_beside(ops_.matmul, linear(w.gate, part.gate, in));
-  stream_.launch(ops_.activate,
-                 c.gated ? activate(w.gate, w.up, tokens_, size)
-                         : activate(w.up, nullptr, tokens_, size));
+  stream_.launch(ops_.activate, c.gated ? activate(w.gate, w.up, tokens_, size)
+                                        : activate(w.up, nullptr, tokens_, size));
 }
 
 // x += sum over the chosen experts of weight * down(act(gate(x)) * up(x))
@@ -144,8 +141,8 @@ void Step::shared_expert(const Layer& l) const {
   hidden(l.shared, c.experts.shared_dim);
   stream_.launch(ops_.matmul, linear(w.part, l.shared.down, w.gate));
   if (c.experts.shared_gate) {
-    stream_.launch_beside(ops_.matmul, linear(w.shared_gates, l.shared_gate,
-                                              c.pre_norm ? w.ffn_normed : w.x));
+    stream_.launch_beside(ops_.matmul,
+                          linear(w.shared_gates, l.shared_gate, c.pre_norm ? w.ffn_normed : w.x));
   }
   stream_.launch(ops_.add, {.out = w.x,
                             .out_stride = c.dim,
@@ -174,10 +171,8 @@ void Step::logits() const {
                                .tokens = rows,
                                .scale = c.logit_scale});
   if (c.logit_softcap == 0) return;
-  stream_.launch(ops_.cap, {.x = w.logits,
-                            .rows = rows,
-                            .columns = c.vocabulary,
-                            .softcap = c.logit_softcap});
+  stream_.launch(
+      ops_.cap, {.x = w.logits, .rows = rows, .columns = c.vocabulary, .softcap = c.logit_softcap});
 }
 
 void Step::add_to_stream(const Linear& l, const float* in, const Norm& post_norm) const {

@@ -37,16 +37,16 @@ struct RopeConfig {
   double theta = 10000;
   bool interleaved = false;  // pairs are (2 i, 2 i + 1), else (i, i + rotary / 2)
   RopeScaling scaling = RopeScaling::kNone;
-  double factor = 1;                 // by how much the context was stretched
-  double original_context = 0;       // before that; kLlama3, kYarn, kLongRope
-  double low_frequency_factor = 1;   // kLlama3: wavelengths above original_context / this divide
-  double high_frequency_factor = 4;  // kLlama3: wavelengths below original_context / this stay
-  double beta_fast = 32;             // kYarn: pairs that turn more often in original_context stay
-  double beta_slow = 1;              // kYarn: pairs that turn less often divide
-  bool truncate = true;              // kYarn: the ramp begins and ends at whole pairs
+  double factor = 1;                  // by how much the context was stretched
+  double original_context = 0;        // before that; kLlama3, kYarn, kLongRope
+  double low_frequency_factor = 1;    // kLlama3: wavelengths above original_context / this divide
+  double high_frequency_factor = 4;   // kLlama3: wavelengths below original_context / this stay
+  double beta_fast = 32;              // kYarn: pairs that turn more often in original_context stay
+  double beta_slow = 1;               // kYarn: pairs that turn less often divide
+  bool truncate = true;               // kYarn: the ramp begins and ends at whole pairs
   std::vector<float> factors{};       // [rotary / 2]  kFactors; kLongRope: for short sequences
   std::vector<float> long_factors{};  // [rotary / 2]  kLongRope
-  float magnitude = 1;               // multiplies the rotated elements
+  float magnitude = 1;                // multiplies the rotated elements
 };
 
 // What differs from layer to layer.

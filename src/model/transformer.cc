@@ -20,7 +20,7 @@ Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t b
 }
 
 Result<Transformer> Transformer::load(const Checkpoint& checkpoint, ComputeDevice& device,
-                          const BatchLimits& limits, LoadProgress* progress) {
+                                      const BatchLimits& limits, LoadProgress* progress) {
   if (Status status = limits.check(); !status.ok()) return status;
   Result<ModelFile> file = read_model(checkpoint);
   if (!file.ok()) return file.status();
@@ -32,8 +32,7 @@ Result<Transformer> Transformer::load(const Checkpoint& checkpoint, ComputeDevic
 }
 
 Status Transformer::make_workspace() {
-  Result<Buffer> memory =
-      device_->allocate(Workspace::lay_out(config_, limits_, nullptr).bytes);
+  Result<Buffer> memory = device_->allocate(Workspace::lay_out(config_, limits_, nullptr).bytes);
   if (!memory.ok()) return memory.status();
   memory_ = *std::move(memory);
   workspace_ = Workspace::lay_out(config_, limits_, memory_.data());
@@ -61,20 +60,19 @@ Status Transformer::check(const Batch& batch, const BlockPool& cache) const {
   LLMOS_CHECK(batch.contexts.empty() || batch.contexts.size() == batch.spans.size())
       << "contexts: one for each span";
   if (batch.ids.size() > limits_.tokens || batch.logit_rows.size() > limits_.logit_rows) {
-    return Status(Code::kExhausted, (Text() << "batch: expected at most " << limits_.tokens
-                                            << " tokens and " << limits_.logit_rows
-                                            << " rows of logits, found " << batch.ids.size()
-                                            << " and " << batch.logit_rows.size())
-                                        .str());
+    return Status(Code::kExhausted,
+                  (Text() << "batch: expected at most " << limits_.tokens << " tokens and "
+                          << limits_.logit_rows << " rows of logits, found " << batch.ids.size()
+                          << " and " << batch.logit_rows.size())
+                      .str());
   }
   for (const TokenId id : batch.ids) {
     if (id >= 0 && uint32_t(id) < config_.vocabulary) continue;
-    return Status(Code::kInvalid, (Text() << "token id: expected 0 to " << config_.vocabulary - 1
-                                          << ", found " << id)
-                                      .str());
+    return Status(
+        Code::kInvalid,
+        (Text() << "token id: expected 0 to " << config_.vocabulary - 1 << ", found " << id).str());
   }
-  const int64_t positions =
-      config_.learned_positions > 0 ? config_.learned_positions : kContextMax;
+  const int64_t positions = config_.learned_positions > 0 ? config_.learned_positions : kContextMax;
   int64_t covered = 0;
   for (const kernels::AttentionSpan& span : batch.spans) {
     LLMOS_CHECK(span.first == covered && span.tokens > 0 && span.position >= 0)

@@ -101,10 +101,10 @@ class Planner {
       const TensorInfo* const info = find(each, shape);
       if (!info) return false;
       if (i > 0 && info->dtype != item.tensors[0]->dtype) {
-        return fail(Code::kUnsupported,
-                    Text() << "tensor " << each << ": expected type "
-                           << dtype_name(item.tensors[0]->dtype) << " like " << name
-                           << " before it, found " << dtype_name(info->dtype));
+        return fail(Code::kUnsupported, Text() << "tensor " << each << ": expected type "
+                                               << dtype_name(item.tensors[0]->dtype) << " like "
+                                               << name << " before it, found "
+                                               << dtype_name(info->dtype));
       }
       item.tensors.push_back(info);
     }

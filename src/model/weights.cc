@@ -53,9 +53,8 @@ class Copier {
     const uint64_t run = pick.whole() ? item.rows : pick.run;
     for (uint64_t r = 0; r < item.rows; r += run) {
       const uint64_t bytes = std::min(run, item.rows - r) * item.row_bytes;
-      const Status status = checkpoint_.read(
-          from.info, from.offset + pick.row(r) * item.row_bytes,
-          std::span(to + r * item.row_bytes, bytes));
+      const Status status = checkpoint_.read(from.info, from.offset + pick.row(r) * item.row_bytes,
+                                             std::span(to + r * item.row_bytes, bytes));
       if (!status.ok()) return status;
     }
     return Status();

@@ -61,11 +61,10 @@ void take_logits(Ruler& ruler, const ModelConfig& c, uint64_t rows, Workspace& w
 Status BatchLimits::check() const {
   if (tokens >= 1 && tokens <= kBatchTokensMax && logit_rows >= 1 && logit_rows <= tokens)
     return Status();
-  return Status(Code::kInvalid,
-                (Text() << "batch limits: expected 1 to " << kBatchTokensMax
-                        << " tokens and from 1 to as many rows of logits, found " << tokens
-                        << " and " << logit_rows)
-                    .str());
+  return Status(Code::kInvalid, (Text() << "batch limits: expected 1 to " << kBatchTokensMax
+                                        << " tokens and from 1 to as many rows of logits, found "
+                                        << tokens << " and " << logit_rows)
+                                    .str());
 }
 
 Workspace Workspace::lay_out(const ModelConfig& c, const BatchLimits& limits, std::byte* base) {

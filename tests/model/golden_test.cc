@@ -18,6 +18,8 @@ namespace {
 
 const std::string kModels = std::string(LLMOS_SOURCE_DIR) + "/tests/golden/models/";
 
+constexpr size_t kWhole = 512;  // a chunk that holds every case
+
 struct Case {
   std::string name;
   std::vector<TokenId> prompt, greedy, all;  // all: prompt, then greedy
@@ -46,8 +48,7 @@ class Golden {
 
   // The path of its "hf" or "gguf" form; empty where it has none.
   std::string path(std::string_view kind) const {
-    const std::string file(
-        JsonCursor(json_, "golden")["files"][kind].string_or("").value());
+    const std::string file(JsonCursor(json_, "golden")["files"][kind].string_or("").value());
     return file.empty() ? file : folder_ + file;
   }
 
@@ -68,8 +69,7 @@ class Golden {
     for (const TokenId position : ids_of(json["positions"]))
       result.positions.push_back(size_t(position));
     const std::string bytes =
-        os::read_file(folder_ + std::string(json["logits_file"].string().value()), 1 << 24)
-            .value();
+        os::read_file(folder_ + std::string(json["logits_file"].string().value()), 1 << 24).value();
     result.logits.resize(result.positions.size() * vocabulary);
     std::memcpy(result.logits.data(),
                 bytes.data() + size_t(json["logits_offset"].integer().value()),
@@ -105,7 +105,7 @@ std::vector<Variant> variants() {
   std::vector<Variant> result;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(kModels, ignored)) {
-    if (!entry.is_directory()) continue;
+    if (!std::filesystem::exists(entry.path() / "golden.json")) continue;
     const std::string name = entry.path().filename();
     for (const char* kind : {"gguf", "hf"}) {
       if (!Golden(name).path(kind).empty()) result.push_back({name, kind});
@@ -139,16 +139,16 @@ class GoldenModels : public testing::TestWithParam<Variant> {
 TEST_P(GoldenModels, LogitsAndGreedyTokensAreTheReferences) {
   for (const Case& c : golden.cases) {
     SCOPED_TRACE(c.name);
-    const std::vector<float> logits = runner->logits(c.all, 64, c.context);
+    const std::vector<float> logits = runner->logits(c.all, kWhole, c.context);
     EXPECT_LE(largest_difference(golden, c, logits), golden.tolerance);
-    expect_greedy(c, runner->greedy(c.prompt, c.greedy.size(), 64, c.context));
+    expect_greedy(c, runner->greedy(c.prompt, c.greedy.size(), kWhole, c.context));
   }
 }
 
 TEST_P(GoldenModels, ChunksDoNotChangeABit) {
   for (const Case& c : golden.cases) {
     SCOPED_TRACE(c.name);
-    const std::vector<float> whole = runner->logits(c.all, 64, c.context);
+    const std::vector<float> whole = runner->logits(c.all, kWhole, c.context);
     for (const size_t chunk : {1, 2, 3, 7, 16, 33}) {
       EXPECT_EQ(runner->logits(c.all, chunk, c.context), whole) << "chunks of " << chunk;
     }
@@ -189,14 +189,13 @@ TEST_P(GoldenModels, CompanyDoesNotChangeABit) {
     }
   }
   for (const Run& run : runs) {
-    EXPECT_EQ(run.found, runner->logits(run.c->all, 64, run.c->context)) << run.c->name;
+    EXPECT_EQ(run.found, runner->logits(run.c->all, kWhole, run.c->context)) << run.c->name;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(variants()),
-                         [](const auto& variant) {
-                           return variant.param.model + "_" + variant.param.kind;
-                         });
+INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(variants()), [](const auto& variant) {
+  return variant.param.model + "_" + variant.param.kind;
+});
 
 TEST(GoldenModelsFolder, HoldsModels) { EXPECT_GE(variants().size(), 2u); }
 

@@ -19,14 +19,14 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::open(const std::string& path,
   if (!checkpoint.ok()) return checkpoint.status();
   Result<Transformer> model =
       Transformer::load(*checkpoint, *runner->device_,
-                  {.tokens = options.batch_tokens, .logit_rows = options.batch_tokens});
+                        {.tokens = options.batch_tokens, .logit_rows = options.batch_tokens});
   if (!model.ok()) return model.status();
   runner->model_ = std::make_unique<Transformer>(*std::move(model));
   const Result<BlockLayout> layout =
       kv_layout(runner->model_->config(), options.kv_dtype, options.block_tokens);
   if (!layout.ok()) return layout.status();
-  Result<Buffer> memory = runner->device_->allocate(
-      layout->block_bytes() * (options.cache_tokens / options.block_tokens));
+  Result<Buffer> memory = runner->device_->allocate(layout->block_bytes() *
+                                                    (options.cache_tokens / options.block_tokens));
   if (!memory.ok()) return memory.status();
   runner->cache_ = std::make_unique<BlockPool>(*std::move(memory), *layout);
   return runner;

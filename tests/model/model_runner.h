@@ -18,7 +18,7 @@ struct RunnerOptions {
   int threads = 1;
   DType kv_dtype = DType::kF32;
   uint32_t block_tokens = 8;
-  uint32_t batch_tokens = 64;
+  uint32_t batch_tokens = 512;
   uint32_t cache_tokens = 2048;
   WeightSource* source = nullptr;
 };
@@ -49,9 +49,9 @@ class ModelRunner {
   // One step; the logits of every token, [tokens, vocabulary].
   Result<std::vector<float>> step(std::vector<Piece> pieces);
   // The logits of every token of a new sequence that is fed `chunk` tokens at a step.
-  std::vector<float> logits(std::span<const TokenId> ids, size_t chunk = 64, uint32_t context = 0);
+  std::vector<float> logits(std::span<const TokenId> ids, size_t chunk = 512, uint32_t context = 0);
   // Continues a new sequence with the best token, `count` times.
-  std::vector<TokenId> greedy(std::span<const TokenId> prompt, size_t count, size_t chunk = 64,
+  std::vector<TokenId> greedy(std::span<const TokenId> prompt, size_t count, size_t chunk = 512,
                               uint32_t context = 0);
 
  private:
