@@ -39,6 +39,14 @@ std::string replace_matches(std::string_view text, const Regex& regex, std::stri
   return out;
 }
 
+bool begins_with_match(std::string_view text, const Regex& regex) {
+  bool begins = false;
+  regex.for_each_match(text, [&](size_t begin, size_t end) {
+    begins = begins || (begin == 0 && end > 0);
+  });
+  return begins;
+}
+
 // Hangul syllables that are taken apart: which may stand behind which (UAX #29, GB6 to GB8).
 enum class Hangul : uint8_t { kNone, kLead, kVowel, kTail };
 
@@ -173,12 +181,40 @@ Result<Normalizer> Normalizer::create(const TokenizerSpec& spec) {
 }
 
 std::string Normalizer::apply(std::string_view text) const {
+  bool keeps_begin = true;
+  return apply(text, keeps_begin);
+}
+
+std::string Normalizer::apply(std::string_view text, bool& keeps_begin) const {
   std::string out(text);
-  for (const Step& step : steps_) out = apply_step(step, std::move(out));
+  for (const Step& step : steps_) {
+    if (!out.empty() && drops_begin(step, out)) keeps_begin = false;
+    out = apply_step(step, out);
+  }
   return out;
 }
 
-std::string Normalizer::apply_step(const Step& step, std::string text) {
+// Whether the first character becomes nothing.
+bool Normalizer::drops_begin(const Step& step, std::string_view text) {
+  const auto first = unicode::decode(text);
+  switch (step.step.kind) {
+    case Kind::kStrip:
+      return step.step.left && unicode::is_space(first.code_point);
+    case Kind::kStripAccents:
+      return unicode::is(unicode::kMark, first.code_point);
+    case Kind::kReplace:
+      return step.step.content.empty() && !step.step.pattern.empty() &&
+             text.starts_with(step.step.pattern);
+    case Kind::kCharsmap:
+      return apply_charsmap(text.substr(0, first.bytes), std::get<Charsmap>(step.tool)).empty();
+    case Kind::kReplaceRegex:
+      return step.step.content.empty() && begins_with_match(text, std::get<Regex>(step.tool));
+    default:
+      return false;
+  }
+}
+
+std::string Normalizer::apply_step(const Step& step, const std::string& text) {
   switch (step.step.kind) {
     case Kind::kPrepend:
       return text.empty() ? text : step.step.content + text;
