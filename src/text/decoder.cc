@@ -40,6 +40,7 @@ std::string decode_token(std::string text, const std::vector<DecoderStep>& steps
         strip(text, step);
         break;
       case Kind::kMetaspace:
+      case Kind::kSpaces:
       case Kind::kFuse:
         break;
     }
@@ -77,6 +78,8 @@ Result<Decoder> Decoder::create(const TokenizerSpec& spec) {
   for (DecoderStep step : spec.decoder) {
     if (step.kind == Kind::kFuse) {
       fused = true;
+    } else if (step.kind == Kind::kSpaces) {
+      decoder.spaces_ = true;
     } else if (!fused) {
       const bool metaspace = step.kind == Kind::kMetaspace;
       first_differs = first_differs || (metaspace && step.drop_first);
@@ -112,6 +115,7 @@ Result<Decoder> Decoder::create(const TokenizerSpec& spec) {
 
 void Decoder::append(TokenId id, std::string_view token, Place& place, std::string& bytes) const {
   if (place.first) place.strip_left = strip_count_;
+  if (!place.first && spaces_) bytes += ' ';
   std::string first;
   std::string_view text = bytes_of(id);
   if (place.first && !first_steps_.empty()) {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "text/jinja_unicode.h"
+#include "text/normalize.h"
 #include "text/replace.h"
 #include "text/unicode.h"
 
@@ -12,28 +12,6 @@ namespace llmos {
 namespace {
 
 using Kind = NormalizerStep::Kind;
-
-template <class Keep>
-std::string filter(std::string_view text, Keep&& keep) {
-  std::string out;
-  while (!text.empty()) {
-    const auto character = unicode::decode(text);
-    if (keep(character.code_point)) out += text.substr(0, character.bytes);
-    text.remove_prefix(character.bytes);
-  }
-  return out;
-}
-
-// Each character by itself: the sigma at the end of a word is none of HF tokenizers' concern.
-std::string lowercase(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t bytes = unicode::decode(text).bytes;
-    out += jinja::to_lower(text.substr(0, bytes));
-    text.remove_prefix(bytes);
-  }
-  return out;
-}
 
 std::string strip(std::string_view text, bool left, bool right) {
   while (left && !text.empty()) {
@@ -59,6 +37,14 @@ std::string replace_matches(std::string_view text, const Regex& regex, std::stri
   });
   out.append(text, done);
   return out;
+}
+
+bool begins_with_match(std::string_view text, const Regex& regex) {
+  bool begins = false;
+  regex.for_each_match(text, [&](size_t begin, size_t end) {
+    begins = begins || (begin == 0 && end > 0);
+  });
+  return begins;
 }
 
 // Hangul syllables that are taken apart: which may stand behind which (UAX #29, GB6 to GB8).
@@ -194,12 +180,40 @@ Result<Normalizer> Normalizer::create(const TokenizerSpec& spec) {
 }
 
 std::string Normalizer::apply(std::string_view text) const {
+  bool keeps_begin = true;
+  return apply(text, keeps_begin);
+}
+
+std::string Normalizer::apply(std::string_view text, bool& keeps_begin) const {
   std::string out(text);
-  for (const Step& step : steps_) out = apply_step(step, std::move(out));
+  for (const Step& step : steps_) {
+    if (!out.empty() && drops_begin(step, out)) keeps_begin = false;
+    out = apply_step(step, out);
+  }
   return out;
 }
 
-std::string Normalizer::apply_step(const Step& step, std::string text) {
+// Whether the first character becomes nothing.
+bool Normalizer::drops_begin(const Step& step, std::string_view text) {
+  const auto first = unicode::decode(text);
+  switch (step.step.kind) {
+    case Kind::kStrip:
+      return step.step.left && unicode::is_space(first.code_point);
+    case Kind::kStripAccents:
+      return unicode::is(unicode::kMark, first.code_point);
+    case Kind::kReplace:
+      return step.step.content.empty() && !step.step.pattern.empty() &&
+             text.starts_with(step.step.pattern);
+    case Kind::kCharsmap:
+      return apply_charsmap(text.substr(0, first.bytes), std::get<Charsmap>(step.tool)).empty();
+    case Kind::kReplaceRegex:
+      return step.step.content.empty() && begins_with_match(text, std::get<Regex>(step.tool));
+    default:
+      return false;
+  }
+}
+
+std::string Normalizer::apply_step(const Step& step, const std::string& text) {
   switch (step.step.kind) {
     case Kind::kPrepend:
       return text.empty() ? text : step.step.content + text;
@@ -208,7 +222,7 @@ std::string Normalizer::apply_step(const Step& step, std::string text) {
     case Kind::kReplaceRegex:
       return replace_matches(text, std::get<Regex>(step.tool), step.step.content);
     case Kind::kStripAccents:
-      return filter(text, [](char32_t c) { return !unicode::is(unicode::kMark, c); });
+      return unicode::strip_marks(text);
     case Kind::kStrip:
       return strip(text, step.step.left, step.step.right);
     case Kind::kCharsmap:
@@ -216,12 +230,15 @@ std::string Normalizer::apply_step(const Step& step, std::string text) {
     case Kind::kSentencepiece:
       return std::get<SentencepieceNormalizer>(step.tool).apply(text);
     case Kind::kLowercase:
-      return lowercase(text);
+      return unicode::lowercase(text);
     case Kind::kNfc:
+      return unicode::normalize(text, unicode::Form::kNfc);
     case Kind::kNfd:
+      return unicode::normalize(text, unicode::Form::kNfd);
     case Kind::kNfkc:
+      return unicode::normalize(text, unicode::Form::kNfkc);
     case Kind::kNfkd:
-      break;
+      return unicode::normalize(text, unicode::Form::kNfkd);
   }
   return text;
 }

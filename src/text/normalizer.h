@@ -24,7 +24,9 @@ class Normalizer {
   static Result<Normalizer> create(const TokenizerSpec& spec);
 
   bool empty() const noexcept { return steps_.empty(); }
-  // Linear in the text.
+  // Linear in the text. `keeps_begin` becomes false where the first character was dropped: what
+  // Metaspace does at the beginning of a text (PrependScheme::kFirst) it then does not do.
+  std::string apply(std::string_view text, bool& keeps_begin) const;
   std::string apply(std::string_view text) const;
 
  private:
@@ -32,7 +34,8 @@ class Normalizer {
     NormalizerStep step;
     std::variant<std::monostate, Regex, Charsmap, SentencepieceNormalizer> tool;
   };
-  static std::string apply_step(const Step& step, std::string text);
+  static std::string apply_step(const Step& step, const std::string& text);
+  static bool drops_begin(const Step& step, std::string_view text);
 
   std::vector<Step> steps_;
 };

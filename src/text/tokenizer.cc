@@ -107,7 +107,7 @@ void Tokenizer::Impl::encode(std::string_view text, const EncodeOptions& options
 void Tokenizer::Impl::encode_raw(std::string_view text, bool special, bool at_begin,
                                  std::vector<TokenId>& ids) const {
   std::string normalized;
-  if (!normalizer_.empty()) text = normalized = normalizer_.apply(text);
+  if (!normalizer_.empty()) text = normalized = normalizer_.apply(text, at_begin);
   if (normalized_added_.empty()) return encode_normalized(text, at_begin, ids);
   std::vector<TextPart> parts;
   normalized_added_.split(text, special, parts);

@@ -137,6 +137,7 @@ struct DecoderStep {
     kFuse,          // all tokens become one
     kStrip,         // up to `start` times `content` at the beginning, `stop` times at the end
     kMetaspace,     // U+2581 becomes a space, dropped at the beginning of the first token
+    kSpaces,        // a space between tokens: what HF tokenizers does without a decoder
   };
   Kind kind;
   std::string pattern{};
