@@ -179,9 +179,9 @@ struct AttentionSpan {
   const int32_t* blocks = nullptr;  // the sequence's block table, ceil(keys / block_tokens) long
 };
 
-// out[t, h, :] = sum over keys j of softmax_j(cap(scale * q[t, h] . k[j])) * v[j], where j runs over
-// the keys of the same sequence from max(0, i - window + 1) to the token's own position i. Query head
-// h reads kv head h / (heads / kv_heads).
+// out[t, h, :] = sum over keys j of softmax_j(cap(scale * q[t, h] . k[j])) * v[j], where j runs
+// over the keys of the same sequence from max(0, i - window + 1) to the token's own position i.
+// Query head h reads kv head h / (heads / kv_heads).
 struct AttentionParams {
   float* out = nullptr;  // [tokens, heads, head_dim]
   int64_t out_stride = 0;

@@ -46,7 +46,7 @@ LLMOS_INLINE Floats tanh(Floats x) {
   near = fma(near * z, x, x);
   const Floats one = broadcast(1.0f);
   const Floats far = one - broadcast(2.0f) / (exp(size + size) + one);
-  return select(size < broadcast(0.625f), near, with_sign_of(far, x));
+  return with_sign_of(select(size < broadcast(0.625f), near, far), x);  // -0 too
 }
 
 LLMOS_INLINE Floats sigmoid(Floats x) {

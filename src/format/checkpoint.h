@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoint: the tensors and the description of a model, whatever files they lie in.
 //
-//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");   // or a Hugging Face directory
+//   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");   // or a Hugging Face
+//   directory
 //   const TensorInfo* info = checkpoint->find("token_embd.weight");
 //   Result<TensorView> view = checkpoint->view(*info);                // not copied
 //

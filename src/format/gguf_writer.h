@@ -4,7 +4,8 @@
 //   GgufOutline outline;
 //   outline.set("general.architecture", "llama");
 //   outline.set("llama.block_count", uint32_t{32});
-//   if (Status s = outline.add_tensor("token_embd.weight", DType::kF16, {32000, 4096}); !s.ok()) ...
+//   if (Status s = outline.add_tensor("token_embd.weight", DType::kF16, {32000, 4096}); !s.ok())
+//   ...
 //   Result<GgufWriter> writer = GgufWriter::create("model.gguf", std::move(outline));
 //   writer->write(bytes);    // as often as needed
 //   writer->finish();        // now model.gguf is there, whole

@@ -10,10 +10,10 @@ namespace llmos {
 float ProtobufField::number32() const { return std::bit_cast<float>(uint32_t(value)); }
 
 bool ProtobufReader::fail(const char* expected) {
-  status_ = Status(Code::kCorrupt, (Text() << "byte " << at_ << ": expected " << expected
-                                           << ", found " << message_.size() - at_
-                                           << " bytes that are none")
-                                       .str());
+  status_ =
+      Status(Code::kCorrupt, (Text() << "byte " << at_ << ": expected " << expected << ", found "
+                                     << message_.size() - at_ << " bytes that are none")
+                                 .str());
   at_ = message_.size();
   return false;
 }

@@ -57,8 +57,8 @@ class SentencepieceReader {
     ProtobufField field;
     while (status_.ok() && reader.next(field)) visit(field);
     if (status_.ok() && !reader.status().ok()) {
-      status_ = Status(Code::kCorrupt, std::string("sentencepiece ") + name + ": " +
-                                           reader.status().message());
+      status_ = Status(Code::kCorrupt,
+                       std::string("sentencepiece ") + name + ": " + reader.status().message());
     }
   }
 
@@ -142,8 +142,8 @@ void SentencepieceReader::check_pieces() {
 void SentencepieceReader::finish() {
   if (!status_.ok()) return;
   if (model_type_ != 1 && model_type_ != 2) {
-    return fail(Code::kUnsupported, "expected model type 1 (unigram) or 2 (BPE), found " +
-                                        std::to_string(model_type_));
+    return fail(Code::kUnsupported,
+                "expected model type 1 (unigram) or 2 (BPE), found " + std::to_string(model_type_));
   }
   check_pieces();
   spec_.model = model_type_ == 1 ? TokenizerModel::kUnigram : TokenizerModel::kSpm;

@@ -141,8 +141,8 @@ void GgufTokenizerReader::read_special_ids() {
   spec_.unknown = special_id("unknown_token_id", defaults_.unknown);
   spec_.padding = special_id("padding_token_id", kNoToken);
   std::vector<TokenId>& ends = spec_.end_of_generation;
-  for (const auto id : {spec_.eos, special_id("eot_token_id", kNoToken),
-                        special_id("eom_token_id", kNoToken)}) {
+  for (const auto id :
+       {spec_.eos, special_id("eot_token_id", kNoToken), special_id("eom_token_id", kNoToken)}) {
     if (id) ends.push_back(*id);
   }
   for (const std::string_view text : kEndTokens) {
@@ -165,9 +165,9 @@ void GgufTokenizerReader::read_pretokenizer() {
   }
   spec_.pretokenizer = {{PretokenizerStep::Kind::kNamed, std::string(name)}};
   // The families whose tokenizer.json has ignore_merges, and those with a BOS by default.
-  static constexpr std::string_view kIgnoreMerges[] = {"llama3", "llama-v3", "llama-bpe", "falcon3",
-                                                       "falcon-h1", "pixtral", "midm-2.0", "lfm2",
-                                                       "tekken", "youtu"};
+  static constexpr std::string_view kIgnoreMerges[] = {
+      "llama3",  "llama-v3", "llama-bpe", "falcon3", "falcon-h1",
+      "pixtral", "midm-2.0", "lfm2",      "tekken",  "youtu"};
   static constexpr std::string_view kNoBos[] = {"youtu"};
   const auto is_one_of = [&](const auto& names) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
@@ -199,7 +199,8 @@ void GgufTokenizerReader::read_sentencepiece() {
   const bool spm = spec_.model == TokenizerModel::kSpm;
   const bool prefix = take(metadata_.boolean_or(key("add_space_prefix"), spm), false);
   if (spm) {
-    if (prefix) spec_.normalizer.push_back({NormalizerStep::Kind::kPrepend, "", std::string(kSpace)});
+    if (prefix)
+      spec_.normalizer.push_back({NormalizerStep::Kind::kPrepend, "", std::string(kSpace)});
     spec_.normalizer.push_back({NormalizerStep::Kind::kReplace, " ", std::string(kSpace)});
   } else {
     NormalizerStep step{NormalizerStep::Kind::kSentencepiece};

@@ -293,8 +293,8 @@ Status apply_files_beside(const fs::path& directory, TokenizerSpec& spec) {
 void add_named_ends(TokenizerSpec& spec) {
   if (spec.eos) spec.end_of_generation.push_back(*spec.eos);
   for (const AddedToken& token : spec.added_tokens) {
-    const bool ends = std::find(std::begin(kEndTokens), std::end(kEndTokens), token.text) !=
-                      std::end(kEndTokens);
+    const bool ends =
+        std::find(std::begin(kEndTokens), std::end(kEndTokens), token.text) != std::end(kEndTokens);
     if (ends && token.special) spec.end_of_generation.push_back(token.id);
   }
   drop_false_ends(spec.tokens, spec.end_of_generation);

@@ -109,9 +109,12 @@ void read_normalizer(const JsonCursor& at, std::string_view type, Fields& fields
     if (bytes) step.content = *std::move(bytes);
   } else {
     static constexpr std::pair<std::string_view, Kind> kSimple[] = {
-        {"NFC", Kind::kNfc},   {"NFD", Kind::kNfd},
-        {"NFKC", Kind::kNfkc}, {"NFKD", Kind::kNfkd},
-        {"Lowercase", Kind::kLowercase}, {"StripAccents", Kind::kStripAccents},
+        {"NFC", Kind::kNfc},
+        {"NFD", Kind::kNfd},
+        {"NFKC", Kind::kNfkc},
+        {"NFKD", Kind::kNfkd},
+        {"Lowercase", Kind::kLowercase},
+        {"StripAccents", Kind::kStripAccents},
     };
     bool known = false;
     for (const auto& [name, kind] : kSimple) {
@@ -293,19 +296,17 @@ Status read_pretokenizer_steps(const Json& json, TokenizerSpec& spec) {
 
 Status read_post_processor(const Json& json, TokenizerSpec& spec) {
   Fields fields;
-  for_each_step(JsonCursor(json, "tokenizer")["post_processor"], "processors", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_processor(at, type, fields, spec);
-                });
+  for_each_step(
+      JsonCursor(json, "tokenizer")["post_processor"], "processors", fields,
+      [&](const JsonCursor& at, std::string_view type) { read_processor(at, type, fields, spec); });
   return fields.status;
 }
 
 Status read_decoder_steps(const Json& json, TokenizerSpec& spec) {
   Fields fields;
-  for_each_step(JsonCursor(json, "tokenizer")["decoder"], "decoders", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_decoder(at, type, fields, spec);
-                });
+  for_each_step(
+      JsonCursor(json, "tokenizer")["decoder"], "decoders", fields,
+      [&](const JsonCursor& at, std::string_view type) { read_decoder(at, type, fields, spec); });
   return fields.status;
 }
 

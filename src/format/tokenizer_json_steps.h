@@ -8,7 +8,8 @@
 
 namespace llmos {
 
-// Each appends to its part of `spec` what its member of the file says; null or missing says nothing.
+// Each appends to its part of `spec` what its member of the file says; null or missing says
+// nothing.
 // Failure: kInvalid and kNotFound with the place, kUnsupported for a step that we lack.
 Status read_normalizer_steps(const Json& json, TokenizerSpec& spec);
 Status read_pretokenizer_steps(const Json& json, TokenizerSpec& spec);

@@ -38,8 +38,9 @@ Result<TokenizerSpec> read_directory(const fs::path& path) {
     return read_sentencepiece_file((path / "tokenizer.model").string());
   }
   return Status(Code::kNotFound,
-                path.string() + ": expected tokenizer.json or tokenizer.model in this directory; "
-                                "name a .gguf file itself");
+                path.string() +
+                    ": expected tokenizer.json or tokenizer.model in this directory; "
+                    "name a .gguf file itself");
 }
 
 // By its first bytes: names lie.

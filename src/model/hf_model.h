@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What most Hugging Face checkpoints have in common: the fields of config.json, the names of tensors.
+// What most Hugging Face checkpoints have in common: the fields of config.json, the names of
+// tensors.
 #pragma once
 
 #include <initializer_list>

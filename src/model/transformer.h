@@ -2,7 +2,8 @@
 // Transformer: a loaded transformer that computes logits.
 //
 //   Result<Checkpoint> checkpoint = Checkpoint::open("model.gguf");
-//   Result<Transformer> model = Transformer::load(*checkpoint, *device, {.tokens = 512, .logit_rows = 8});
+//   Result<Transformer> model = Transformer::load(*checkpoint, *device, {.tokens = 512,
+//   .logit_rows = 8});
 //   Result<BlockLayout> layout = model->kv_layout(DType::kF16);
 //   BlockPool cache(*device->allocate(bytes), *layout);
 //   Result<std::span<const float>> logits = model->forward(batch, cache);

@@ -22,7 +22,8 @@ bool is_word(char32_t c) {
 bool is_single_word(std::string_view text, size_t begin, size_t end) {
   const bool word_before =
       begin > 0 && is_word(unicode::decode_last(text.substr(0, begin)).code_point);
-  const bool word_behind = end < text.size() && is_word(unicode::decode(text.substr(end)).code_point);
+  const bool word_behind =
+      end < text.size() && is_word(unicode::decode(text.substr(end)).code_point);
   return !word_before && !word_behind;
 }
 

@@ -21,7 +21,8 @@ struct TextPart {
 };
 
 // Rules    Of HF tokenizers (kLeftmostLongest: one pass, no overlaps; a match that is turned down,
-//          because it is special and those are not wanted or because a word goes on beside it, hides
+//          because it is special and those are not wanted or because a word goes on beside it,
+//          hides
 //          what it overlaps) or of llama.cpp (kLongestFirst: as if each token were searched in the
 //          whole text, longest first). lstrip and rstrip drop white space, of Unicode in the first
 //          case, of ASCII in the second.

@@ -57,8 +57,8 @@ void Charsmap::walk(std::string_view text, Found&& found) const {
 }
 
 std::string_view Charsmap::replacement(uint32_t offset) const {
-  const std::string_view rest = std::string_view(replacements_)
-                                    .substr(std::min<size_t>(offset, replacements_.size()));
+  const std::string_view rest =
+      std::string_view(replacements_).substr(std::min<size_t>(offset, replacements_.size()));
   return rest.substr(0, rest.find('\0'));
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Charsmap is sentencepiece's precompiled table of replacements (nmt_nfkc and its relatives).
 //
-// Layout   u32: bytes of the trie. The trie: a double array of Darts, u32 units, little-endian. Then
+// Layout   u32: bytes of the trie. The trie: a double array of Darts, u32 units, little-endian.
+// Then
 //          the replacements, each ended by a zero byte, which the trie's values point at.
 #pragma once
 
@@ -17,7 +18,8 @@
 namespace llmos {
 
 // Threads  Every const method from any number of threads.
-// Trust    Every index is checked where it is used: a broken table finds nothing, or the wrong thing.
+// Trust    Every index is checked where it is used: a broken table finds nothing, or the wrong
+// thing.
 class Charsmap {
  public:
   // No table at all: finds nothing.

@@ -3,11 +3,9 @@
 
 #include <chrono>
 #include <ctime>
-#include <optional>
 
 #include "base/text.h"
 #include "text/chat_template.h"
-#include "text/tokenizer_impl.h"
 
 namespace llmos {
 namespace {
@@ -46,14 +44,13 @@ Status add_messages(Json& context, const std::string& text) {
   return {};
 }
 
-// What a clock on the wall shows here.
-ChatTime local_now(const std::optional<std::chrono::system_clock::time_point>& given) {
-  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(
-      given.value_or(std::chrono::system_clock::now()));
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+// What the clock on this machine's wall shows at `time`.
+ChatTime wall_clock(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm local{};
   localtime_r(&seconds, &local);
-  return ChatTime(now.time_since_epoch() + std::chrono::seconds(local.tm_gmtoff));
+  const auto since_epoch = time.time_since_epoch() + std::chrono::seconds(local.tm_gmtoff);
+  return ChatTime(std::chrono::floor<std::chrono::microseconds>(since_epoch));
 }
 
 bool has_tools(const Json& context) {
@@ -116,19 +113,8 @@ Result<std::string> render_chat(std::span<const NamedTemplate> templates, const 
   if (!chosen.ok()) return chosen.status();
   Result<ChatTemplate> parsed = ChatTemplate::parse((*chosen)->text);
   if (!parsed.ok()) return parsed.status();
-  return parsed->render(*context, local_now(input.now));
-}
-
-Result<std::string> Tokenizer::render_chat(const ChatInput& input) const {
-  ChatTokens tokens;
-  const auto add = [&](const char* name, TokenId id) {
-    if (id != kNoToken) tokens.emplace_back(name, token(id));
-  };
-  add("bos_token", bos());
-  add("eos_token", eos());
-  add("unk_token", unknown());
-  add("pad_token", padding());
-  return llmos::render_chat(impl_->spec().chat_templates, tokens, input);
+  const auto now = input.now.value_or(std::chrono::system_clock::now());
+  return parsed->render(*context, wall_clock(now));
 }
 
 }  // namespace llmos

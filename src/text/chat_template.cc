@@ -66,12 +66,13 @@ ChatTemplate::~ChatTemplate() = default;
 Result<ChatTemplate> ChatTemplate::parse(std::string_view source,
                                          const ChatTemplateLimits& limits) {
   if (source.size() > limits.source_bytes_max) {
-    return Status(Code::kExhausted,
-                  (Text() << "expected a template of at most " << bytes_text(limits.source_bytes_max)
-                          << ", found " << bytes_text(source.size()))
-                      .str());
+    return Status(Code::kExhausted, (Text() << "expected a template of at most "
+                                            << bytes_text(limits.source_bytes_max) << ", found "
+                                            << bytes_text(source.size()))
+                                        .str());
   }
-  if (!is_utf8(source)) return Status(Code::kCorrupt, "expected a template in UTF-8, found other bytes");
+  if (!is_utf8(source))
+    return Status(Code::kCorrupt, "expected a template in UTF-8, found other bytes");
   try {
     auto parsed = std::make_unique<Parsed>();
     parsed->limits = limits;
@@ -90,9 +91,9 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view source,
 
 Result<std::string> ChatTemplate::render(const Json& context, ChatTime now) const {
   if (!context.is_object() && !context.is_null()) {
-    return Status(Code::kInvalid, (Text() << "expected an object of variables, found "
-                                          << context.kind_name())
-                                      .str());
+    return Status(
+        Code::kInvalid,
+        (Text() << "expected an object of variables, found " << context.kind_name()).str());
   }
   const ChatTemplateLimits& limits = parsed_->limits;
   try {

@@ -5,7 +5,8 @@
 //   Result<std::string> prompt = chat->render(context, now);
 //
 // A template is a program in Jinja that comes with a model, from strangers. It gives the text that
-// Hugging Face transformers' apply_chat_template gives: jinja2's immutable sandbox with trim_blocks,
+// Hugging Face transformers' apply_chat_template gives: jinja2's immutable sandbox with
+// trim_blocks,
 // lstrip_blocks, loop controls, generation blocks, their own tojson, raise_exception and
 // strftime_now, on Python 3.11 with Unicode 14.0.
 //
@@ -49,7 +50,8 @@ using ChatTime = std::chrono::local_time<std::chrono::microseconds>;
 // One parsed template. Immutable: any number of threads may render at a time.
 class ChatTemplate {
  public:
-  // Failure: kCorrupt for what is no template, kUnsupported for what we do not do, kExhausted beyond
+  // Failure: kCorrupt for what is no template, kUnsupported for what we do not do, kExhausted
+  // beyond
   // a limit. The message begins "line 3: ".
   static Result<ChatTemplate> parse(std::string_view source, const ChatTemplateLimits& limits = {});
 

@@ -99,6 +99,7 @@ Result<Decoder> Decoder::create(const TokenizerSpec& spec) {
     decoder.begins_.push_back(decoder.bytes_.size());
     if (spec.types[id] == TokenType::kUnknown && !spec.unknown_text.empty()) {
       decoder.bytes_ += spec.unknown_text;
+      decoder.kept_whole_ = TokenId(id);
     } else if (spec.decode_added_raw && is_raw(spec.types[id])) {
       decoder.bytes_ += spec.tokens[id];
     } else {
@@ -117,6 +118,7 @@ void Decoder::append(TokenId id, std::string_view token, Place& place, std::stri
     text = first = decode_token(std::string(token), first_steps_);
   }
   place.first = false;
+  if (id == kept_whole_) place.strip_left = 0;
   for (; place.strip_left > 0 && text.starts_with(strip_); --place.strip_left) {
     text.remove_prefix(strip_.size());
   }

@@ -50,7 +50,8 @@ class Decoder {
   std::vector<bool> special_;
   std::vector<DecoderStep> first_steps_;  // of the first token, where they differ; else empty
   std::string strip_;                     // dropped at the beginning of the text,
-  uint32_t strip_count_ = 0;              // up to so many times
+  uint32_t strip_count_ = 0;              // up to so many times,
+  TokenId kept_whole_ = kNoToken;         // but not from what stands for the unknown token
 };
 
 }  // namespace llmos

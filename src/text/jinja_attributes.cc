@@ -14,8 +14,8 @@ namespace llmos::jinja {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kListChanges = {"append", "clear",   "pop",    "reverse",
-                                                          "insert", "sort",    "extend", "remove"};
+constexpr std::array<std::string_view, 8> kListChanges = {"append", "clear", "pop",    "reverse",
+                                                          "insert", "sort",  "extend", "remove"};
 constexpr std::array<std::string_view, 5> kDictChanges = {"clear", "pop", "popitem", "setdefault",
                                                           "update"};
 
@@ -102,7 +102,8 @@ Value own_attribute(Heap& heap, const Value& owner, std::string_view name) {
     case Kind::kNamespace:
       heap.step(owner.names().entries.size() / 8);
       for (const Namespace::Entry& entry : owner.names().entries) {
-        if (entry.name == name) return name.starts_with('_') ? unsafe(heap, owner, name) : entry.value;
+        if (entry.name == name)
+          return name.starts_with('_') ? unsafe(heap, owner, name) : entry.value;
       }
       return Value();
     case Kind::kLoop: {
@@ -286,9 +287,8 @@ AttributePath::AttributePath(Heap& heap, const Value& path) {
   for (;;) {
     const size_t dot = rest.find('.');
     const std::string_view step = rest.substr(0, dot);
-    const bool digits = !step.empty() && std::all_of(step.begin(), step.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
+    const bool digits = !step.empty() && std::all_of(step.begin(), step.end(),
+                                                     [](char c) { return c >= '0' && c <= '9'; });
     if (digits) {
       Int index = 0;
       for (const char c : step) index = std::min<Int>(index * 10 + (c - '0'), Int(1) << 100);

@@ -76,7 +76,8 @@ Value make_namespace(Interpreter& interpreter, Arguments& a) {
   Namespace* const names = heap.make<Namespace>();
   const Value whole = heap.dict(dict_entries(interpreter, a));
   for (const Dict::Entry& entry : whole.dict().entries) {
-    if (!entry.key.is_string()) fail_unsupported(Text() << "a namespace with a name that is no string");
+    if (!entry.key.is_string())
+      fail_unsupported(Text() << "a namespace with a name that is no string");
     heap.charge(sizeof(Namespace::Entry));
     names->entries.push_back({entry.key.text(), entry.value});
   }

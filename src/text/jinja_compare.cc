@@ -88,14 +88,14 @@ bool ordered(Heap& heap, const Value& a, const Value& b, bool or_equal) {
 }
 
 // Classes of keys; numbers of all types are one.
-int key_class(const Value& key) {
-  return key.is_number() ? int(Kind::kInt) : int(key.kind());
-}
+int key_class(const Value& key) { return key.is_number() ? int(Kind::kInt) : int(key.kind()); }
 
 int order_numbers(const Value& a, const Value& b) {
   const std::partial_ordering order = compare_numbers(a, b);
   if (order == std::partial_ordering::unordered) {
-    const auto is_nan = [](const Value& v) { return v.is(Kind::kFloat) && std::isnan(v.as_double()); };
+    const auto is_nan = [](const Value& v) {
+      return v.is(Kind::kFloat) && std::isnan(v.as_double());
+    };
     return int(is_nan(b)) - int(is_nan(a));
   }
   return order < 0 ? -1 : order > 0 ? 1 : 0;

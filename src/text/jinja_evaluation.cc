@@ -111,7 +111,8 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments, Scope&
   }
   if (!arguments.keyword_rest) return made;
   const Value rest = evaluate(*arguments.keyword_rest, scope);
-  if (!rest.is(Kind::kDict)) fail_type(Text() << "expected a dict behind **, found " << type_name(rest));
+  if (!rest.is(Kind::kDict))
+    fail_type(Text() << "expected a dict behind **, found " << type_name(rest));
   if (rest.dict().entries.size() > kKeywordsMax) fail_limit(Text() << "too many arguments");
   for (const Dict::Entry& entry : rest.dict().entries) {
     if (!entry.key.is_string()) fail_type(Text() << "the keys behind ** must be strings");

@@ -33,8 +33,9 @@ constexpr std::array<SymbolComparison, 6> kComparisons = {{{"==", Comparison::kE
 // The entry of `table` whose symbol the reader is at, which is taken; null: none.
 template <class Table>
 const typename Table::value_type* take_any(TokenReader& reader, const Table& table) {
-  const auto found = std::find_if(table.begin(), table.end(),
-                                  [&](const auto& entry) { return reader.at_symbol(entry.symbol); });
+  const auto found = std::find_if(table.begin(), table.end(), [&](const auto& entry) {
+    return reader.at_symbol(entry.symbol);
+  });
   if (found == table.end()) return nullptr;
   reader.take();
   return &*found;
@@ -362,10 +363,9 @@ Expr* ExpressionParser::test(Expr* expr) {
   const bool negated = reader_.take_word("not");
   Expr* made = reader_.make(Op::kTest, line, {expr});
   made->name = dotted_name();
-  const bool argument_follows =
-      reader_.at(TokenType::kName) || reader_.at(TokenType::kString) ||
-      reader_.at(TokenType::kInteger) || reader_.at(TokenType::kFloat) ||
-      reader_.at_symbol("[") || reader_.at_symbol("{");
+  const bool argument_follows = reader_.at(TokenType::kName) || reader_.at(TokenType::kString) ||
+                                reader_.at(TokenType::kInteger) || reader_.at(TokenType::kFloat) ||
+                                reader_.at_symbol("[") || reader_.at_symbol("{");
   if (reader_.at_symbol("(")) {
     reader_.give(made, arguments());
   } else if (argument_follows && !reader_.at_word("else") && !reader_.at_word("or") &&

@@ -13,11 +13,12 @@
 
 namespace llmos::jinja {
 
-// Thrown by fail() and its kin, caught by ChatTemplate and by the few filters that answer a default.
+// Thrown by fail() and its kin, caught by ChatTemplate and by the few filters that answer a
+// default.
 struct Failure {
   Code code;
   std::string message;
-  uint32_t line = 0;  // of the template, from 1; 0: not known yet
+  uint32_t line = 0;      // of the template, from 1; 0: not known yet
   bool verbatim = false;  // raise_exception(): the message is the template's own
   // What the original would throw, where a filter distinguishes it.
   enum class Cause : uint8_t { kOther, kType, kValue } cause = Cause::kOther;

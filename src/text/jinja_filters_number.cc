@@ -68,9 +68,8 @@ double rounded(double value, Int digits) {
   if (digits < -308) return std::copysign(0.0, value);
   if (digits >= 0) {
     char text[700];
-    const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed,
-                                   int(digits))
-                         .ptr;
+    const auto end =
+        std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, int(digits)).ptr;
     double result = value;
     std::from_chars(text, end, result);
     return result;
@@ -101,7 +100,8 @@ Value round(Interpreter&, Arguments& a) {
     fail(Text() << "round: expected the method common, ceil or floor");
   }
   fail_if_undefined(value);
-  if (!value.is_number()) fail_type(Text() << "round: expected a number, found " << type_name(value));
+  if (!value.is_number())
+    fail_type(Text() << "round: expected a number, found " << type_name(value));
   if (name == "common") {
     const Value& precision = a.positional[1];
     if (precision.is_none()) {
@@ -124,7 +124,8 @@ Value absolute(Interpreter&, Arguments& a) {
   const Value& value = a.positional[0];
   fail_if_undefined(value);
   if (value.is(Kind::kFloat)) return Value::number(std::fabs(value.as_double()));
-  if (!value.is_integer()) fail_type(Text() << "abs: expected a number, found " << type_name(value));
+  if (!value.is_integer())
+    fail_type(Text() << "abs: expected a number, found " << type_name(value));
   return value.as_int() < 0 ? negate(value) : positive(value);
 }
 

@@ -24,7 +24,8 @@ Value take_source(Arguments& arguments) {
 }
 
 std::string_view name_of(const Value& value, std::string_view what) {
-  if (!value.is_string()) fail(Text() << "there is no " << what << " named by " << type_name(value));
+  if (!value.is_string())
+    fail(Text() << "there is no " << what << " named by " << type_name(value));
   return value.text();
 }
 
@@ -138,8 +139,7 @@ class SelectedItems final : public LazyItems {
 
 template <class Items>
 Value lazy(Interpreter& interpreter, Arguments& a) {
-  return Value::object(Kind::kIterator,
-                       interpreter.heap().make<Items>(interpreter, std::move(a)));
+  return Value::object(Kind::kIterator, interpreter.heap().make<Items>(interpreter, std::move(a)));
 }
 
 constexpr std::array<FilterSpec, 5> kFilters = {{

@@ -36,7 +36,8 @@ Value list(Interpreter& interpreter, Arguments& a) {
 
 Value first(Interpreter& interpreter, Arguments& a) {
   const Value item = iterate(interpreter.heap(), a.positional[0]).next();
-  return item.missing() ? Value::undefined(Lack::kHint, "No first item, sequence was empty.") : item;
+  return item.missing() ? Value::undefined(Lack::kHint, "No first item, sequence was empty.")
+                        : item;
 }
 
 Value last(Interpreter& interpreter, Arguments& a) {
@@ -126,7 +127,8 @@ Value dict_sort(Interpreter& interpreter, Arguments& a) {
   }
   const Value& value = a.positional[0];
   fail_if_undefined(value);
-  if (!value.is(Kind::kDict)) fail_type(Text() << "dictsort: expected a dict, found " << type_name(value));
+  if (!value.is(Kind::kDict))
+    fail_type(Text() << "dictsort: expected a dict, found " << type_name(value));
   std::vector<Keyed> keyed;
   for (const Dict::Entry& entry : value.dict().entries) {
     const Value& key = by_key ? entry.key : entry.value;

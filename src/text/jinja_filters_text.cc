@@ -62,8 +62,9 @@ std::string title_words(std::string_view text) {
 
 Value trim(Interpreter& interpreter, Arguments& a) {
   const Value text = soft_string(interpreter, a.positional[0]);
-  return Value::string(strip_characters(interpreter.heap(), text.text(), a.positional[1], Side::kBoth),
-                       text.markup());
+  return Value::string(
+      strip_characters(interpreter.heap(), text.text(), a.positional[1], Side::kBoth),
+      text.markup());
 }
 
 Value replace(Interpreter& interpreter, Arguments& a) {
@@ -90,7 +91,8 @@ Value indent(Interpreter& interpreter, Arguments& a) {
   Heap& heap = interpreter.heap();
   const Value& text = a.positional[0];
   fail_if_undefined(text);
-  if (!text.is_string()) fail_type(Text() << "indent: expected a string, found " << type_name(text));
+  if (!text.is_string())
+    fail_type(Text() << "indent: expected a string, found " << type_name(text));
   const Value& width = a.positional[1];
   std::string margin;
   if (width.is_string()) {
@@ -117,8 +119,8 @@ Value indent(Interpreter& interpreter, Arguments& a) {
 Value center(Interpreter& interpreter, Arguments& a) {
   const Value text = soft_string(interpreter, a.positional[0]);
   const Int width = integer_argument(a.positional[1], "center", 80);
-  return interpreter.heap().string(
-      padded(interpreter.heap(), text.text(), width, " ", Side::kBoth), text.markup());
+  return interpreter.heap().string(padded(interpreter.heap(), text.text(), width, " ", Side::kBoth),
+                                   text.markup());
 }
 
 Value truncate(Interpreter& interpreter, Arguments& a) {
@@ -179,7 +181,9 @@ std::string_view json_indent(Heap& heap, const Value& indent) {
 
 Value to_json_text(Interpreter& interpreter, Arguments& a) {
   Heap& heap = interpreter.heap();
-  const auto given = [&](size_t i) { return !a.positional[i].missing() && !a.positional[i].is_none(); };
+  const auto given = [&](size_t i) {
+    return !a.positional[i].missing() && !a.positional[i].is_none();
+  };
   JsonStyle style;
   style.ascii = truth(a.positional[1]);
   style.sort_keys = truth(a.positional[4]);

@@ -38,10 +38,11 @@ class Formatter {
         out_ += c;
       }
     }
-    const bool left_over = !arguments_.is(Kind::kDict) && !by_name_ &&
-                           (arguments_.is(Kind::kTuple) ? next_ < arguments_.list().items.size()
-                                                        : next_ == 0 && !arguments_.is(Kind::kList) &&
-                                                              !arguments_.is(Kind::kRange));
+    const bool left_over =
+        !arguments_.is(Kind::kDict) && !by_name_ &&
+        (arguments_.is(Kind::kTuple)
+             ? next_ < arguments_.list().items.size()
+             : next_ == 0 && !arguments_.is(Kind::kList) && !arguments_.is(Kind::kRange));
     if (left_over) fail_type(Text() << "more arguments than the format has places");
     return std::move(out_);
   }

@@ -84,10 +84,9 @@ const Value* Dict::find(const Value& key) const {
     }
     return nullptr;
   }
-  const auto found =
-      std::lower_bound(by_key.begin(), by_key.end(), key, [&](uint32_t i, const Value& k) {
-        return order_keys(entries[i].key, k) < 0;
-      });
+  const auto found = std::lower_bound(
+      by_key.begin(), by_key.end(), key,
+      [&](uint32_t i, const Value& k) { return order_keys(entries[i].key, k) < 0; });
   if (found == by_key.end() || order_keys(entries[*found].key, key) != 0) return nullptr;
   return &entries[*found].value;
 }

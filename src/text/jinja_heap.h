@@ -65,7 +65,7 @@ class Heap {
 
  private:
   friend class Depth;
-  static constexpr size_t kBytesPerStep = 64;    // what a memcmp does in the time of a step, or less
+  static constexpr size_t kBytesPerStep = 64;  // what a memcmp does in the time of a step, or less
   static constexpr size_t kObjectOverhead = 32;  // the allocator's and our pointer to it
 
   const List* make_list(std::vector<Value> items);

@@ -167,8 +167,8 @@ Interpreter::Flow Interpreter::run_for(const Stmt& stmt, Scope& outer, const Val
                                        Int depth0) {
   Value items = over;
   if (stmt.exprs[1]) {
-    items = Value::object(Kind::kIterator, heap_.make<FilteredItems>(*this, stmt, outer,
-                                                                    iterate(heap_, over)));
+    items = Value::object(Kind::kIterator,
+                          heap_.make<FilteredItems>(*this, stmt, outer, iterate(heap_, over)));
   }
   Loop* const loop = heap_.make<Loop>(heap_, items);
   loop->depth0 = depth0;
@@ -309,9 +309,8 @@ void Interpreter::bind_macro(const Stmt& stmt, Scope& scope, Arguments& argument
   const size_t first_default = count - stmt.defaults.size();
   for (size_t i = 0; i < count; ++i) {
     if (!scope.slots[i].missing()) continue;
-    scope.slots[i] = i >= first_default
-                         ? evaluate(*stmt.defaults[i - first_default], scope)
-                         : Value::undefined(Lack::kVariable, stmt.parameters[i]);
+    scope.slots[i] = i >= first_default ? evaluate(*stmt.defaults[i - first_default], scope)
+                                        : Value::undefined(Lack::kVariable, stmt.parameters[i]);
   }
 }
 

@@ -19,14 +19,16 @@ namespace llmos::jinja {
 // describe nested JSON schemas, stay below 20.
 inline constexpr int kRecursionMax = 100;
 
-
-
 // One render; used once, by one thread. Failure (thrown) carries the line where it arose.
 class Interpreter {
  public:
   Interpreter(const Program& program, Heap& heap, const Dict& context, LocalTime now,
               size_t output_bytes_max)
-      : program_(program), heap_(heap), context_(context), now_(now), output_max_(output_bytes_max) {}
+      : program_(program),
+        heap_(heap),
+        context_(context),
+        now_(now),
+        output_max_(output_bytes_max) {}
 
   std::string run();
 

@@ -142,9 +142,7 @@ Value view_item(Heap& heap, const View& view, size_t index) {
   return heap.tuple({entry.key, entry.value});
 }
 
-bool is_iterable(const Value& value) {
-  return (has_length(value) || value.is(Kind::kIterator));
-}
+bool is_iterable(const Value& value) { return (has_length(value) || value.is(Kind::kIterator)); }
 
 Iterator& iterate(Heap& heap, const Value& value) {
   switch (value.kind()) {
@@ -170,9 +168,7 @@ Iterator& iterate(Heap& heap, const Value& value) {
   }
 }
 
-bool is_reversible(const Value& value) {
-  return has_length(value) && !value.is(Kind::kLoop);
-}
+bool is_reversible(const Value& value) { return has_length(value) && !value.is(Kind::kLoop); }
 
 Iterator& iterate_reversed(Heap& heap, const Value& value) {
   switch (value.kind()) {

@@ -15,7 +15,7 @@ namespace llmos::jinja {
 Value from_json(Heap& heap, const Json& json);
 
 struct JsonStyle {
-  bool ascii = false;       // \u escapes for what is not ASCII
+  bool ascii = false;  // \u escapes for what is not ASCII
   bool sort_keys = false;
   bool indented = false;
   std::string_view indent;  // one level

@@ -35,7 +35,8 @@ struct Token {
   Value number = {};  // of kInteger and kFloat
 };
 
-// Tokens of `source`, ending with kEnd. `source` must be valid UTF-8; texts that are not parts of it
+// Tokens of `source`, ending with kEnd. `source` must be valid UTF-8; texts that are not parts of
+// it
 // are kept in `texts`. Failure (thrown): kCorrupt, kUnsupported.
 std::vector<Token> tokenize(std::string_view source, std::deque<std::string>& texts);
 

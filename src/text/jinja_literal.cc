@@ -47,7 +47,8 @@ std::string without_underscores(std::string_view text) {
 bool underscores_fit(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '_') continue;
-    if (i == 0 || digit_of(text[i - 1]) == 36 || digit_of(at_or_end(text, i + 1)) == 36) return false;
+    if (i == 0 || digit_of(text[i - 1]) == 36 || digit_of(at_or_end(text, i + 1)) == 36)
+      return false;
   }
   return true;
 }

@@ -174,9 +174,11 @@ Value joined_items(Heap& heap, const Value& a, const Value& b) {
 // The bytes of `count` copies, charged before they are made.
 size_t charge_copies(Heap& heap, size_t bytes, Int count) {
   if (count <= 0 || bytes == 0) return 0;
-  if (count > Int(std::numeric_limits<uint32_t>::max())) heap.charge(std::numeric_limits<size_t>::max());
+  if (count > Int(std::numeric_limits<uint32_t>::max()))
+    heap.charge(std::numeric_limits<size_t>::max());
   size_t total = 0;
-  if (__builtin_mul_overflow(bytes, size_t(count), &total)) total = std::numeric_limits<size_t>::max();
+  if (__builtin_mul_overflow(bytes, size_t(count), &total))
+    total = std::numeric_limits<size_t>::max();
   heap.charge(total);
   heap.step(uint64_t(count));
   return size_t(count);
@@ -254,7 +256,8 @@ Int integer_argument(const Value& value, std::string_view what, Int otherwise) {
 }
 
 int64_t clamped(Int value) {
-  constexpr Int kMax = std::numeric_limits<int64_t>::max(), kMin = std::numeric_limits<int64_t>::min();
+  constexpr Int kMax = std::numeric_limits<int64_t>::max(),
+                kMin = std::numeric_limits<int64_t>::min();
   return int64_t(std::clamp(value, kMin, kMax));
 }
 

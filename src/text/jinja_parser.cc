@@ -271,7 +271,8 @@ class StatementParser {
     while (!reader_.at_symbol(")")) {
       if (!made->parameters.empty()) reader_.expect_symbol(",");
       const std::string_view name = variable();
-      if (made->parameters.size() == kKeywordsMax) reader_.fail_here(Text() << "too many parameters");
+      if (made->parameters.size() == kKeywordsMax)
+        reader_.fail_here(Text() << "too many parameters");
       if (std::find(made->parameters.begin(), made->parameters.end(), name) !=
           made->parameters.end()) {
         reader_.fail_here(Text() << "the parameter " << name << " twice");
@@ -303,9 +304,10 @@ void TokenReader::fail_expected(std::string_view what) const {
 }
 
 void TokenReader::fail_nesting() const {
-  throw Failure{Code::kExhausted,
-                (Text() << "expected at most " << kNestingMax << " levels of nesting, found more").str(),
-                token().line};
+  throw Failure{
+      Code::kExhausted,
+      (Text() << "expected at most " << kNestingMax << " levels of nesting, found more").str(),
+      token().line};
 }
 
 void TokenReader::expect_symbol(std::string_view symbol) {

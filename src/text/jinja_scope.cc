@@ -137,9 +137,7 @@ class Resolver {
   }
 
  private:
-  Symbols inner(const Symbols* parent) {
-    return Symbols(parent, program_.frames.emplace_back());
-  }
+  Symbols inner(const Symbols* parent) { return Symbols(parent, program_.frames.emplace_back()); }
 
   // First pass over a frame: the names that it uses and assigns, in their order, without those of
   // the frames inside.
@@ -226,7 +224,8 @@ class Resolver {
     }
     if (expr.op == Op::kFilter) expr.filter = find_filter(expr.name);
     if (expr.op == Op::kTest) expr.test = find_test(expr.name);
-    const bool unknown = (expr.op == Op::kFilter && !expr.filter) || (expr.op == Op::kTest && !expr.test);
+    const bool unknown =
+        (expr.op == Op::kFilter && !expr.filter) || (expr.op == Op::kTest && !expr.test);
     if (unknown && !soft) {
       throw Failure{Code::kCorrupt,
                     (Text() << "there is no " << (expr.op == Op::kFilter ? "filter" : "test")

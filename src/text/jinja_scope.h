@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decides, before anything runs, which variable each name of a template means.
 //
-// Scopes are those of the original, which compiles templates to Python: the template, a loop's body,
+// Scopes are those of the original, which compiles templates to Python: the template, a loop's
+// body,
 // its else and its filter, macros, call, filter, set and with blocks are frames of their own; `if`
 // is not. A name that a frame assigns belongs to that frame alone and starts with the value it has
 // further out. A name that no frame around assigns comes from the context.

@@ -18,9 +18,7 @@ size_t last_character(std::string_view text) {
 }
 
 // The number of copies that a count below 0 stands for: no bound.
-size_t bound_of(Int count) {
-  return count < 0 ? std::string_view::npos : size_t(clamped(count));
-}
+size_t bound_of(Int count) { return count < 0 ? std::string_view::npos : size_t(clamped(count)); }
 
 }  // namespace
 
@@ -103,7 +101,8 @@ std::vector<std::string_view> split_lines(Heap& heap, std::string_view text, boo
   return lines;
 }
 
-std::string padded(Heap& heap, std::string_view text, Int width, std::string_view filler, Side side) {
+std::string padded(Heap& heap, std::string_view text, Int width, std::string_view filler,
+                   Side side) {
   heap.scan(text.size());
   const Int length = Int(character_count(text));
   const Int missing = std::max<Int>(0, width - length);
@@ -161,8 +160,8 @@ std::vector<std::string_view> split_space(Heap& heap, std::string_view text, Int
   return parts;
 }
 
-std::vector<std::string_view> split_at(Heap& heap, std::string_view text, std::string_view separator,
-                                       Int count, bool from_right) {
+std::vector<std::string_view> split_at(Heap& heap, std::string_view text,
+                                       std::string_view separator, Int count, bool from_right) {
   if (separator.empty()) fail_value(Text() << "split: an empty separator");
   std::vector<std::string_view> parts;
   heap.scan(text.size());

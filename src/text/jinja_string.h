@@ -21,11 +21,12 @@ std::string replaced(Heap& heap, std::string_view text, std::string_view old, st
                      Int count);
 std::vector<std::string_view> split_lines(Heap& heap, std::string_view text, bool keep_ends);
 // The filler goes to that side of the text.
-std::string padded(Heap& heap, std::string_view text, Int width, std::string_view filler, Side side);
+std::string padded(Heap& heap, std::string_view text, Int width, std::string_view filler,
+                   Side side);
 // At runs of whitespace, at most `count` times, below 0: everywhere.
 std::vector<std::string_view> split_space(Heap& heap, std::string_view text, Int count,
                                           bool from_right);
-std::vector<std::string_view> split_at(Heap& heap, std::string_view text, std::string_view separator,
-                                       Int count, bool from_right);
+std::vector<std::string_view> split_at(Heap& heap, std::string_view text,
+                                       std::string_view separator, Int count, bool from_right);
 
 }  // namespace llmos::jinja

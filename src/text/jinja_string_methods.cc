@@ -54,11 +54,11 @@ Value split(Interpreter& interpreter, Arguments& a) {
   const Value& separator = a.positional[1];
   const Int count = integer_argument(a.positional[2], "split", -1);
   const bool by_space = separator.missing() || separator.is_none();
-  return strings(heap,
-                 by_space ? split_space(heap, self(a), count, kFromRight)
-                          : split_at(heap, self(a), text_argument(separator, "split"), count,
-                                     kFromRight),
-                 a.positional[0].markup());
+  return strings(
+      heap,
+      by_space ? split_space(heap, self(a), count, kFromRight)
+               : split_at(heap, self(a), text_argument(separator, "split"), count, kFromRight),
+      a.positional[0].markup());
 }
 
 Value splitlines(Interpreter& interpreter, Arguments& a) {
@@ -193,16 +193,17 @@ Value justify(Interpreter& interpreter, Arguments& a) {
   const std::string_view filler =
       a.positional[2].missing() ? " " : text_argument(a.positional[2], "center");
   if (character_count(filler) != 1) fail_type(Text() << "the filler must be one character");
-  return interpreter.heap().string(padded(interpreter.heap(), self(a),
-                                          integer_argument(a.positional[1], "center"), filler,
-                                          kFillSide),
-                                   a.positional[0].markup());
+  return interpreter.heap().string(
+      padded(interpreter.heap(), self(a), integer_argument(a.positional[1], "center"), filler,
+             kFillSide),
+      a.positional[0].markup());
 }
 
 Value zfill(Interpreter& interpreter, Arguments& a) {
   const bool sign = self(a).starts_with('+') || self(a).starts_with('-');
   const Int width = integer_argument(a.positional[1], "zfill");
-  std::string out = padded(interpreter.heap(), self(a).substr(sign), width - sign, "0", Side::kLeft);
+  std::string out =
+      padded(interpreter.heap(), self(a).substr(sign), width - sign, "0", Side::kLeft);
   if (sign) out.insert(0, 1, self(a)[0]);
   return interpreter.heap().string(std::move(out), a.positional[0].markup());
 }
@@ -259,7 +260,8 @@ Value isidentifier(Interpreter& interpreter, Arguments& a) {
   interpreter.heap().step(self(a).size());
   for (size_t at = 0; at < self(a).size();) {
     const char32_t c = take_character(self(a), &at);
-    if (c != '_' && !(character_properties(c) & (kAlphabetic | kNumeric))) return Value::boolean(false);
+    if (c != '_' && !(character_properties(c) & (kAlphabetic | kNumeric)))
+      return Value::boolean(false);
   }
   return Value::boolean(true);
 }
@@ -285,7 +287,8 @@ Value istitle(Interpreter& interpreter, Arguments& a) {
 }
 
 Value unsupported(Interpreter&, Arguments&) {
-  fail_unsupported(Text() << "the string methods format, format_map, encode, translate and maketrans");
+  fail_unsupported(
+      Text() << "the string methods format, format_map, encode, translate and maketrans");
 }
 
 constexpr std::array<Builtin, 47> kMethods = {{

@@ -157,8 +157,9 @@ void append_repr(Heap& heap, std::string& out, const Value& value) {
       break;
     case Kind::kMacro:
       out += "<Macro ";
-      out += macro_name(value.macro()).empty() ? "anonymous"
-                                               : repr(heap, Value::string(macro_name(value.macro())));
+      out += macro_name(value.macro()).empty()
+                 ? "anonymous"
+                 : repr(heap, Value::string(macro_name(value.macro())));
       out += ">";
       break;
     // The original prints an address here.
@@ -291,8 +292,8 @@ std::string float_text(double value) {
 }
 
 size_t character_count(std::string_view text) {
-  return size_t(std::count_if(text.begin(), text.end(),
-                              [](char c) { return (uint8_t(c) & 0xC0) != 0x80; }));
+  return size_t(
+      std::count_if(text.begin(), text.end(), [](char c) { return (uint8_t(c) & 0xC0) != 0x80; }));
 }
 
 size_t byte_of_character(std::string_view text, size_t index) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values as text: Python's str(), repr() and type names, and strings by code points. Every string of
+// Values as text: Python's str(), repr() and type names, and strings by code points. Every string
+// of
 // a template is valid UTF-8.
 #pragma once
 

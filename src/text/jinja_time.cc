@@ -12,7 +12,7 @@ namespace llmos::jinja {
 
 namespace {
 
-constexpr size_t kFormatMax = 1024;      // bytes; a long date has 30
+constexpr size_t kFormatMax = 1024;       // bytes; a long date has 30
 constexpr size_t kResultMax = 64 * 1024;  // bytes; widths in the format can ask for any length
 
 std::tm broken_down(LocalTime time) {

@@ -46,7 +46,7 @@ void append_cased(std::string& out, char32_t c, Case wanted) {
     return;
   }
   const CaseEntry* const entry = find_case(c);
-  const int32_t delta = !entry                    ? 0
+  const int32_t delta = !entry                   ? 0
                         : wanted == Case::kUpper ? entry->to_upper
                         : wanted == Case::kLower ? entry->to_lower
                                                  : entry->to_title;
@@ -91,8 +91,8 @@ void append_lower(std::string& out, std::string_view text, size_t first, size_t 
 
 bool is_space(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
-         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
-         c == 0x202F || c == 0x205F || c == 0x3000;
+         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
 }
 
 bool is_line_break(char32_t c) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Python's string methods know about characters: Unicode 14.0, as Python 3.11 has it. The table
+// What Python's string methods know about characters: Unicode 14.0, as Python 3.11 has it. The
+// table
 // is made by tests/golden/make_unicode_table.py.
 #pragma once
 
@@ -16,12 +17,12 @@ bool is_line_break(char32_t character);
 
 // Properties of a character, as bits.
 enum CharacterProperty : uint16_t {
-  kAlphabetic = 1,   // isalpha
-  kDecimal = 2,      // isdecimal
-  kDigit = 4,        // isdigit
-  kNumeric = 8,      // isnumeric
-  kUppercase = 16,   // isupper
-  kLowercase = 32,   // islower
+  kAlphabetic = 1,  // isalpha
+  kDecimal = 2,     // isdecimal
+  kDigit = 4,       // isdigit
+  kNumeric = 8,     // isnumeric
+  kUppercase = 16,  // isupper
+  kLowercase = 32,  // islower
   kTitlecase = 64,
   kPrintable = 128,  // repr() leaves it as it is
   kCased = 256,

@@ -160,7 +160,7 @@ struct Dict : Object {
   std::vector<Entry> entries;
   std::vector<uint32_t> by_key;  // sorted; empty while a scan is as fast
 
-  const Value* find(const Value& key) const;            // null: not there
+  const Value* find(const Value& key) const;  // null: not there
   const Value* find(std::string_view key) const;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "text/jinja_unicode.h"
 #include "text/replace.h"
 #include "text/unicode.h"
 
@@ -19,6 +20,17 @@ std::string filter(std::string_view text, Keep&& keep) {
     const auto character = unicode::decode(text);
     if (keep(character.code_point)) out += text.substr(0, character.bytes);
     text.remove_prefix(character.bytes);
+  }
+  return out;
+}
+
+// Each character by itself: the sigma at the end of a word is none of HF tokenizers' concern.
+std::string lowercase(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t bytes = unicode::decode(text).bytes;
+    out += jinja::to_lower(text.substr(0, bytes));
+    text.remove_prefix(bytes);
   }
   return out;
 }
@@ -49,29 +61,57 @@ std::string replace_matches(std::string_view text, const Regex& regex, std::stri
   return out;
 }
 
-// Behind these a grapheme cluster goes on, as far as clusters of up to 5 bytes are concerned: marks
-// but for some spacing ones of Myanmar and its neighbours, joiners, and two vowels (UAX #29).
+// Hangul syllables that are taken apart: which may stand behind which (UAX #29, GB6 to GB8).
+enum class Hangul : uint8_t { kNone, kLead, kVowel, kTail };
+
+// `first`: as what the character ends; else as what it begins.
+Hangul hangul(char32_t c, bool first) {
+  if ((c >= 0x1100 && c <= 0x115F) || (c >= 0xA960 && c <= 0xA97C)) return Hangul::kLead;
+  if ((c >= 0x1160 && c <= 0x11A7) || (c >= 0xD7B0 && c <= 0xD7C6)) return Hangul::kVowel;
+  if ((c >= 0x11A8 && c <= 0x11FF) || (c >= 0xD7CB && c <= 0xD7FB)) return Hangul::kTail;
+  if (c < 0xAC00 || c > 0xD7A3) return Hangul::kNone;
+  if (!first) return Hangul::kVowel;  // behind a lead, like a vowel
+  return (c - 0xAC00) % 28 == 0 ? Hangul::kVowel : Hangul::kTail;
+}
+
+bool joins_hangul(char32_t first, char32_t next) {
+  const Hangul a = hangul(first, true);
+  const Hangul b = hangul(next, false);
+  const bool syllable = next >= 0xAC00 && next <= 0xD7A3;
+  if (a == Hangul::kLead) return b == Hangul::kLead || b == Hangul::kVowel;
+  if (a == Hangul::kVowel) return (b == Hangul::kVowel && !syllable) || b == Hangul::kTail;
+  return a == Hangul::kTail && b == Hangul::kTail;
+}
+
+// Behind anything else than a control these go on with its grapheme cluster, as far as clusters of
+// up to 5 bytes are concerned (UAX #29, Extend and SpacingMark): marks but for some spacing ones of
+// Myanmar and its neighbours, joiners, the colours of emoji, tags, and four vowels.
 bool continues_cluster(char32_t c) {
-  if (c == 0x200C || c == 0x200D || c == 0x0E33 || c == 0x0EB3) return true;
+  if (c == 0x200C || c == 0x200D || c == 0x0E33 || c == 0x0EB3 || c == 0xFF9E || c == 0xFF9F) {
+    return true;
+  }
+  if ((c >= 0x1F3FB && c <= 0x1F3FF) || (c >= 0xE0020 && c <= 0xE007F)) return true;
   if (!unicode::is(unicode::kMark, c)) return false;
   const bool apart = c == 0x102B || c == 0x102C || c == 0x1038 || (c >= 0x1062 && c <= 0x1064) ||
                      (c >= 0x1067 && c <= 0x106D) || c == 0x1083 || (c >= 0x1087 && c <= 0x108C) ||
                      c == 0x108F || (c >= 0x109A && c <= 0x109C) || c == 0x1A61 || c == 0x1A63 ||
-                     c == 0x1A64 || c == 0xAA7B || c == 0xAA7D;
+                     c == 0x1A64 || c == 0xAA7B || c == 0xAA7D || c == 0x11720 || c == 0x11721;
   return !apart;
 }
 
 // These begin a cluster with whatever stands behind them (Prepend).
 bool begins_any_cluster(char32_t c) {
   return (c >= 0x600 && c <= 0x605) || c == 0x6DD || c == 0x70F || c == 0x890 || c == 0x891 ||
-         c == 0x8E2 || c == 0x0D4E;
+         c == 0x8E2 || c == 0x0D4E || c == 0x110BD || c == 0x110CD || c == 0x111C2 ||
+         c == 0x111C3 || c == 0x1193F || c == 0x11941 || c == 0x11A3A ||
+         (c >= 0x11A84 && c <= 0x11A89) || c == 0x11D46 || c == 0x11F02;
 }
 
 bool is_control(char32_t c) {
   using unicode::Category;
   constexpr auto kControls = unicode::bit(Category::kCc) | unicode::bit(Category::kCf) |
                              unicode::bit(Category::kZl) | unicode::bit(Category::kZp);
-  return unicode::is(kControls, c) && c != 0x200C && c != 0x200D && !begins_any_cluster(c);
+  return unicode::is(kControls, c) && !continues_cluster(c) && !begins_any_cluster(c);
 }
 
 // Bytes of the first cluster of `text`, or any number above `bytes_max`.
@@ -83,6 +123,7 @@ size_t cluster_bytes(std::string_view text, size_t bytes_max) {
   while (bytes < text.size() && bytes <= bytes_max) {
     const auto next = unicode::decode(text.substr(bytes));
     const bool joined = continues_cluster(next.code_point) ||
+                        joins_hangul(last.code_point, next.code_point) ||
                         (begins_any_cluster(last.code_point) && !is_control(next.code_point));
     if (!joined) break;
     bytes += next.bytes;
@@ -174,11 +215,12 @@ std::string Normalizer::apply_step(const Step& step, std::string text) {
       return apply_charsmap(text, std::get<Charsmap>(step.tool));
     case Kind::kSentencepiece:
       return std::get<SentencepieceNormalizer>(step.tool).apply(text);
+    case Kind::kLowercase:
+      return lowercase(text);
     case Kind::kNfc:
     case Kind::kNfd:
     case Kind::kNfkc:
     case Kind::kNfkd:
-    case Kind::kLowercase:
       break;
   }
   return text;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SentencepieceNormalizer prepares a text as sentencepiece does: characters are replaced by a table,
+// SentencepieceNormalizer prepares a text as sentencepiece does: characters are replaced by a
+// table,
 // spaces trimmed and joined, one is put before the text, and all become U+2581.
 #pragma once
 

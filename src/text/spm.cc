@@ -70,7 +70,7 @@ struct Spm::Work {
     uint64_t order;  // rank << 32 | left
     uint32_t right;
     SymbolId merged;
-    uint32_t left_end;  // ends of the two symbols: where one has changed, it has grown or is gone,
+    uint32_t left_end;   // ends of the two symbols: where one has changed, it has grown or is gone,
     uint32_t right_end;  // and the candidate is out of date
     friend bool operator>(const Candidate& a, const Candidate& b) { return a.order > b.order; }
   };
@@ -237,8 +237,8 @@ void Spm::merge_long(Work& work) const {
     if (left == kNoSymbol || right == kNoSymbol) return;
     const MergeTable::Merge merge = find_merge(symbols[left], symbols[right], work);
     if (merge.merged == kNoToken) return;
-    work.heap.push_back({uint64_t{merge.rank} << 32 | left, right, merge.merged,
-                         symbols[left].end, symbols[right].end});
+    work.heap.push_back({uint64_t{merge.rank} << 32 | left, right, merge.merged, symbols[left].end,
+                         symbols[right].end});
     std::push_heap(work.heap.begin(), work.heap.end(), std::greater<>());
   };
   for (uint32_t i = 1; i < symbols.size(); ++i) propose(i - 1, i);

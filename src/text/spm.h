@@ -2,7 +2,8 @@
 // Spm is sentencepiece's BPE: neighbouring symbols are merged, the pair with the best-scored result
 // first, the leftmost of equals.
 //
-// How      sentencepiece looks every candidate up by its text. Here all pairs of symbols that make a
+// How      sentencepiece looks every candidate up by its text. Here all pairs of symbols that make
+// a
 //          token are found when the vocabulary is loaded, so that encoding works on numbers only.
 // Cost     O(n log n). Where no token holds a space (U+2581) behind something else, which is the
 //          rule, words cannot influence one another, and each is merged alone without a heap.
@@ -57,7 +58,7 @@ class Spm {
   void emit(const Symbol& symbol, std::string_view text, Work& work,
             std::vector<TokenId>& ids) const;
 
-  std::vector<bool> unused_;     // by token; empty: none is taken apart
+  std::vector<bool> unused_;  // by token; empty: none is taken apart
   std::array<SymbolId, 128> ascii_;
   std::unordered_map<uint32_t, SymbolId> characters_;  // by their bytes
   MergeTable merges_{0};  // a rank is that of the score: 0 for the best, equal for equal scores

@@ -11,7 +11,8 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) {
     Pattern pattern{std::move(stop), {0, 0}};
     for (size_t i = 1; i < pattern.text.size(); ++i) {
       size_t border = pattern.borders[i];
-      while (border > 0 && pattern.text[border] != pattern.text[i]) border = pattern.borders[border];
+      while (border > 0 && pattern.text[border] != pattern.text[i])
+        border = pattern.borders[border];
       pattern.borders.push_back(border + (pattern.text[border] == pattern.text[i]));
     }
     patterns_.push_back(std::move(pattern));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "text/chat.h"
 #include "text/tokenizer_check.h"
 #include "text/tokenizer_impl.h"
 #include "text/utf8_stream.h"
@@ -208,5 +209,17 @@ TokenId Tokenizer::padding() const noexcept { return impl_->spec().padding.value
 bool Tokenizer::is_end(TokenId id) const noexcept { return impl_->is_end(id); }
 
 bool Tokenizer::has_chat_template() const noexcept { return !impl_->spec().chat_templates.empty(); }
+
+Result<std::string> Tokenizer::render_chat(const ChatInput& input) const {
+  const std::pair<const char*, TokenId> named[] = {{"bos_token", bos()},
+                                                   {"eos_token", eos()},
+                                                   {"unk_token", unknown()},
+                                                   {"pad_token", padding()}};
+  ChatTokens tokens;
+  for (const auto& [name, id] : named) {
+    if (id != kNoToken) tokens.emplace_back(name, token(id));
+  }
+  return llmos::render_chat(impl_->spec().chat_templates, tokens, input);
+}
 
 }  // namespace llmos

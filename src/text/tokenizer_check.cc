@@ -17,8 +17,8 @@ Status check_sizes(TokenizerSpec& spec) {
   const size_t count = spec.tokens.size();
   if (count == 0) return Status(Code::kCorrupt, "tokenizer: expected tokens, found none");
   if (count > kTokensMax) {
-    return error(Code::kExhausted, Text() << "expected at most " << kTokensMax << " tokens, found "
-                                          << count);
+    return error(Code::kExhausted,
+                 Text() << "expected at most " << kTokensMax << " tokens, found " << count);
   }
   const bool scored = spec.model == TokenizerModel::kSpm || spec.model == TokenizerModel::kUnigram;
   if (spec.scores.empty() && !scored) spec.scores.resize(count);

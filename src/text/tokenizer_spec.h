@@ -162,11 +162,11 @@ struct TokenizerSpec {
   std::vector<TokenType> types;
   std::vector<TokenMerge> merges;  // kBpe, best first
 
-  bool byte_fallback = false;   // text without a token becomes byte tokens
-  bool fuse_unknown = false;    // neighbouring unknown characters become one unknown token
-  bool ignore_merges = false;   // kBpe: a piece that is a token needs no merges
-  bool skip_unused = false;     // kSpm takes tokens of type kUnused apart, kUnigram passes them by
-  bool float_scores = false;    // kUnigram adds up scores in float, as sentencepiece, not in double
+  bool byte_fallback = false;  // text without a token becomes byte tokens
+  bool fuse_unknown = false;   // neighbouring unknown characters become one unknown token
+  bool ignore_merges = false;  // kBpe: a piece that is a token needs no merges
+  bool skip_unused = false;    // kSpm takes tokens of type kUnused apart, kUnigram passes them by
+  bool float_scores = false;   // kUnigram adds up scores in float, as sentencepiece, not in double
   bool byte_tokens_in_text = false;  // kUnigram: "<0x41>" written out is that token, as in HF
 
   std::optional<TokenId> bos;

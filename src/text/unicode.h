@@ -94,7 +94,8 @@ inline bool is_word(char32_t c) {
       kLetter | kMark | bit(Category::kNd) | bit(Category::kNl) | bit(Category::kPc);
   return is(kWord, c) || is_letter_symbol(c);
 }
-// False where all normalisation forms leave the code point alone, whatever stands beside it.
+// False where every normalisation form leaves the code point alone, whatever stands beside it; but
+// an ASCII letter, for which it is false, may become one with a mark behind it.
 inline bool may_normalize(char32_t c) { return detail::property(c) & detail::kAlterable; }
 
 struct Character {

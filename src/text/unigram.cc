@@ -28,8 +28,8 @@ Unigram::Unigram(const TokenizerSpec& spec)
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
     const TokenType type = spec.types[id];
     user_defined_[id] = type == TokenType::kUserDefined && !is_added[id];
-    const bool plain = type == TokenType::kNormal ||
-                       (type == TokenType::kByte && spec.byte_tokens_in_text);
+    const bool plain =
+        type == TokenType::kNormal || (type == TokenType::kByte && spec.byte_tokens_in_text);
     if (plain) least = std::min(least, scores_[id]);
     if (plain) most = std::max(most, scores_[id]);
     if (plain || type == TokenType::kUserDefined ||
@@ -37,8 +37,8 @@ Unigram::Unigram(const TokenizerSpec& spec)
       keys.push_back({spec.tokens[id], int32_t(id)});
     }
   }
-  trie_ = ByteTrie(std::move(keys));
   if (keys.empty()) least = 0;
+  trie_ = ByteTrie(std::move(keys));
   score_max_ = most;
   unknown_score_ = least - kUnknownPenalty;
 }
@@ -96,8 +96,8 @@ void Unigram::extend(const Step& from, uint32_t begin, std::vector<Step>& steps,
     covered = covered || i + 1 == character;
   }
   if (covered) return;
-  const double unknown = float_scores_ ? double(float(unknown_score_) + float(sum))
-                                       : unknown_score_ + sum;
+  const double unknown =
+      float_scores_ ? double(float(unknown_score_) + float(sum)) : unknown_score_ + sum;
   offer(steps[begin + character], kUnknown, begin, unknown);
 }
 
@@ -108,8 +108,9 @@ double Unigram::score(TokenId token, size_t bytes) const {
 }
 
 void Unigram::offer(Step& step, TokenId token, uint32_t begin, double sum) const {
+  if (float_scores_) sum = double(float(sum));
   if (step.begin != kNowhere && sum <= step.sum) return;
-  step = {token, begin, float_scores_ ? double(float(sum)) : sum};
+  step = {token, begin, sum};
 }
 
 }  // namespace llmos

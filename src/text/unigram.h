@@ -38,8 +38,10 @@ class Unigram {
   static constexpr uint32_t kNowhere = UINT32_MAX;
   static constexpr TokenId kUnknown = -2;
 
-  void encode_part(std::string_view text, std::vector<Step>& steps, std::vector<TokenId>& ids) const;
-  void extend(const Step& from, uint32_t begin, std::vector<Step>& steps, std::string_view text) const;
+  void encode_part(std::string_view text, std::vector<Step>& steps,
+                   std::vector<TokenId>& ids) const;
+  void extend(const Step& from, uint32_t begin, std::vector<Step>& steps,
+              std::string_view text) const;
   double score(TokenId token, size_t bytes) const;
   void offer(Step& step, TokenId token, uint32_t begin, double sum) const;
 

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 struct Form {
-  size_t bytes;  // of the whole character; 0: not a first byte
+  size_t bytes;   // of the whole character; 0: not a first byte
   uint8_t least;  // of its second byte
   uint8_t most;
 };

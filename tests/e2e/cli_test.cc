@@ -151,8 +151,9 @@ TEST(Cli, InspectsWithoutLoading) {
 
 TEST(Cli, QuantizesAndRunsTheResult) {
   const TempDir dir;
-  const Json report =
-      json(good({"quantize", kModel, dir / "small.gguf", "--type", "q8_0", "--json"}).out);
+  const Json report = json(good({"quantize", kModels + "gemma2/model.gguf", dir / "small.gguf",
+                                 "--type", "q8_0", "--json"})
+                               .out);
   EXPECT_LT(report.find("bytes_out")->if_int64().value_or(0),
             report.find("bytes_in")->if_int64().value_or(0));
   const std::string ids = good({"run", "--model", dir / "small.gguf", "--prompt-ids", "1,24",

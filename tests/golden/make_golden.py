@@ -60,8 +60,16 @@ def to_json(value, indent: str = "") -> str:
     return json.dumps(value)
 
 
+def stored_types(model: GoldenModel, twin: Twin) -> str:
+    """Of the matrices, as "BF16" or "Q4_K, Q6_K"."""
+    kinds = sorted({kind.name for kind, _ in twin.packed.values()} - {"F32"})
+    if not model.file_type:
+        kinds.insert(0, {torch.float32: "F32", torch.float16: "F16"}.get(model.dtype, "BF16"))
+    return ", ".join(kinds)
+
+
 def describe(
-    model: GoldenModel, proof: Proof, cases: list[dict], files: dict, readers: dict
+    model: GoldenModel, twin: Twin, proof: Proof, cases: list[dict], files: dict, readers: dict
 ) -> dict:
     return {
         "name": model.name,

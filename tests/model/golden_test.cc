@@ -155,7 +155,8 @@ TEST_P(GoldenModels, ChunksDoNotChangeABit) {
   }
 }
 
-// All cases at once, each moving on by another number of tokens, some decoding while others prefill.
+// All cases at once, each moving on by another number of tokens, some decoding while others
+// prefill.
 TEST_P(GoldenModels, CompanyDoesNotChangeABit) {
   struct Run {
     const Case* c;

@@ -67,6 +67,9 @@ TEST(MirrorRules, WantOneTestPerUnit) {
                            {"tests/kv/pool_test.cc", ""}};
   EXPECT_EQ(mirror_of(tree, ""), "src/kv/types:0: expected its test at tests/kv/types_test.cc\n");
   EXPECT_THAT(mirror_of(tree, "# why\nsrc/kv/types  # plain data\n"), IsEmpty());
+  const SourceTree kernels = {{"kernels/ref/norm.cc", ""}};
+  EXPECT_EQ(mirror_of(kernels, ""),
+            "kernels/ref/norm:0: expected its test at tests/kernels/ref/norm_test.cc\n");
 }
 
 TEST(MirrorRules, WantExemptionsUsedAndExplained) {

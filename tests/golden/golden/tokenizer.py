@@ -21,15 +21,13 @@ _NORMAL, _UNKNOWN, _CONTROL, _UNUSED = 1, 2, 3, 5
 
 
 def metadata(vocab_size: int) -> dict[str, object]:
-    """GGUF metadata of a tokenizer with exactly `vocab_size` tokens; what is left over is marked unused."""
-    tokens = _SPECIAL + _LETTERS + [left + right for left, right in _MERGES]
+    """GGUF metadata of a tokenizer with exactly `vocab_size` tokens, at least 100."""
+    room = vocab_size - len(_SPECIAL) - len(_LETTERS)
+    if room < 1:
+        raise ValueError(f"a vocabulary of {vocab_size} has no room for a merge")
+    merges = _MERGES[:room]  # the rest is marked unused
+    tokens = _SPECIAL + _LETTERS + [left + right for left, right in merges]
     types = [_UNKNOWN, _CONTROL, _CONTROL] + [_NORMAL] * (len(tokens) - len(_SPECIAL))
-    if vocab_size < len(tokens):
-        keep = max(0, vocab_size - len(_SPECIAL) - len(_LETTERS))
-        merges = _MERGES[:keep]
-        tokens, types = tokens[:vocab_size], types[:vocab_size]
-    else:
-        merges = _MERGES
     spare = range(len(tokens), vocab_size)
     return {
         "tokenizer.ggml.model": "gpt2",

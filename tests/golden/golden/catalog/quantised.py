@@ -107,7 +107,7 @@ def _names(config) -> list[str]:
 
 _SMALL = dict(
     IDS,
-    vocab_size=96,
+    vocab_size=104,
     num_hidden_layers=2,
     hidden_size=64,
     num_attention_heads=4,
@@ -139,7 +139,6 @@ _WIDE = dataclasses.replace(  # the K formats have blocks of 256
     config=LlamaConfig(
         **_SMALL
         | dict(
-            vocab_size=64,
             num_hidden_layers=1,
             hidden_size=256,
             num_attention_heads=8,
