@@ -18,6 +18,7 @@ void set_gpt2(ModelConfig& c) {
 
 void finish_gpt2(ModelConfig& c) {
   c.learned_positions = c.context;
+  c.rope = {};
   c.qkv_bias = c.output_bias = c.ffn_bias = true;
   for (LayerConfig& layer : c.layers) layer.rope = LayerConfig::Rope::kNone;
 }

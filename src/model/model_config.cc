@@ -105,8 +105,9 @@ void check_layers(Rules& rules, const ModelConfig& config) {
     local |= layer.rope == LayerConfig::Rope::kLocal;
     experts |= layer.experts;
   }
-  if (global) check_rope(rules, config.rope, config.head_dim);
-  if (local) check_rope(rules, config.local_rope, config.head_dim);
+  // A table that no layer uses is computed all the same.
+  if (global || config.rope.rotary > 0) check_rope(rules, config.rope, config.head_dim);
+  if (local || config.local_rope.rotary > 0) check_rope(rules, config.local_rope, config.head_dim);
   rules.that(config.local_rope.scaling != RopeScaling::kLongRope,
              "long-rope on local layers: unsupported");
   rules.that(!experts || config.has_experts(), "a layer has experts, the model says none");

@@ -142,7 +142,7 @@ struct ModelConfig {
 inline constexpr uint32_t kLayersMax = 1024;
 inline constexpr uint32_t kDimMax = 1 << 20;
 inline constexpr uint32_t kHeadsMax = 4096;
-inline constexpr uint32_t kHeadDimMax = 4096;
+inline constexpr uint32_t kHeadDimMax = uint32_t(kernels::kHeadDimMax);
 inline constexpr uint32_t kVocabularyMax = 1 << 24;
 inline constexpr uint32_t kContextMax = 1 << 28;
 inline constexpr uint32_t kExpertsMax = 4096;

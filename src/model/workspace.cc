@@ -11,7 +11,7 @@ namespace {
 // Hands out consecutive arrays.
 class Ruler {
  public:
-  explicit Ruler(std::byte* base) : base_(base) {}
+  explicit Ruler(std::byte* base) : base_(reinterpret_cast<uintptr_t>(base)) {}
 
   template <class T>
   void take(T*& array, uint64_t count) {
@@ -25,7 +25,7 @@ class Ruler {
   size_t end() const { return end_; }
 
  private:
-  std::byte* base_;
+  uintptr_t base_;  // a number: 0 when only counting
   size_t place_ = 0;
   size_t end_ = 0;
 };
