@@ -33,14 +33,13 @@ LLMOS_INLINE Bytes bit_field(Bytes bytes, int shift, int mask) {
 
 // The lower halves of 16 bytes, then their upper halves.
 LLMOS_INLINE Bytes nibbles(const uint8_t* from) {
+  typedef uint16_t Pairs __attribute__((vector_size(kStep / 2)));
+  const HalfBytes mask = uint8_t(15) - HalfBytes{};
   const HalfBytes bytes = load_as<HalfBytes>(from);
-  Bytes both;
-  std::memcpy(&both, &bytes, sizeof bytes);
-  std::memcpy(reinterpret_cast<char*>(&both) + sizeof bytes, &bytes, sizeof bytes);
-  const Bytes low = both & all_bytes(15);
-  const Bytes high = bit_field(both, 4, 15);
+  const HalfBytes low = bytes & mask;
+  const HalfBytes high = bits_as<HalfBytes>(bits_as<Pairs>(bytes) >> uint16_t(4)) & mask;
   return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-                                 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63);
+                                 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 
 // Byte i is `value` where bit i is set, else 0.

@@ -66,12 +66,10 @@ LLMOS_INLINE void copy_rest(const float* in, int64_t columns, float (&rest)[kSte
   for (int64_t i = 0; i < kStep; ++i) rest[i] = whole + i < columns ? in[whole + i] : 0;
 }
 
-template <int kRows>
-LLMOS_INLINE void multiply_step(const Step (&weights)[kRows], const float* x, Floats* sums) {
-  for (int i = 0; i < kStepVectors; ++i) {
-    const Floats column = load(x + i * kLanes);
-    for (int r = 0; r < kRows; ++r) sums[r] = fma(weights[r].v[i], column, sums[r]);
-  }
+// Row by row, so that one decoded step at a time is in registers.
+LLMOS_INLINE Floats multiply_step(const Step& weights, const float* x, Floats sum) {
+  for (int i = 0; i < kStepVectors; ++i) sum = fma(weights.v[i], load(x + i * kLanes), sum);
+  return sum;
 }
 
 // One token times kRows rows.
@@ -81,18 +79,19 @@ void dots(const WeightRows& weight, int64_t row, const float* in, float* out,
   const std::byte* rows[kRows];
   for (int r = 0; r < kRows; ++r) rows[r] = weight.data + size_t(row + r) * weight.row_bytes;
   Floats sums[kRows] = {};
-  Step step[kRows];
   const int64_t steps = weight.columns / kStep;
   for (int64_t s = 0; s < steps; ++s) {
-    for (int r = 0; r < kRows; ++r) step[r] = Decoder<kType>::step(rows[r], s);
-    multiply_step<kRows>(step, in + s * kStep, sums);
+    for (int r = 0; r < kRows; ++r) {
+      sums[r] = multiply_step(Decoder<kType>::step(rows[r], s), in + s * kStep, sums[r]);
+    }
   }
   if constexpr (is_plain(kType)) {
     if (const int64_t rest = weight.columns % kStep; rest > 0) {
       float x[kStep];
       copy_rest(in, weight.columns, x);
-      for (int r = 0; r < kRows; ++r) step[r] = last_step<kType>(rows[r], steps, rest);
-      multiply_step<kRows>(step, x, sums);
+      for (int r = 0; r < kRows; ++r) {
+        sums[r] = multiply_step(last_step<kType>(rows[r], steps, rest), x, sums[r]);
+      }
     }
   }
   for (int r = 0; r < kRows; ++r) finish.store(out, row + r, sum_lanes(sums[r]));

@@ -164,7 +164,11 @@ LLMOS_INLINE void store_f16(void* to, Floats value) {
 }
 
 LLMOS_INLINE Floats load_bf16(const void* from) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  return bits_as<Floats>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_as<__m128i>(from)), 16));
+#else
   return bits_as<Floats>(__builtin_convertvector(load_as<Halves>(from), Words) << 16);
+#endif
 }
 
 LLMOS_INLINE void store_bf16(void* to, Floats value) {
@@ -175,9 +179,17 @@ LLMOS_INLINE void store_bf16(void* to, Floats value) {
       to, __builtin_convertvector((is_nan & ((bits >> 16) | 0x40u)) | (~is_nan & rounded), Halves));
 }
 
+// Of one number, in registers: by way of memory it would wait for the store.
 LLMOS_INLINE float f16_value(uint16_t half) {
-  uint16_t lanes[kLanes] = {half};
-  return load_f16(lanes)[0];
+#if defined(__F16C__)
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+#else
+  const uint32_t sign = (half & 0x8000u) << 16;
+  const uint32_t magnitude = half & 0x7fffu;
+  const uint32_t subnormal = bits_as<uint32_t>(float(int32_t(magnitude)) * 0x1p-24f);
+  const uint32_t rebias = magnitude < 0x7c00u ? 112u << 23 : 224u << 23;
+  return bits_as<float>(sign | (magnitude < 0x0400u ? subnormal : (magnitude << 13) + rebias));
+#endif
 }
 LLMOS_INLINE uint16_t f16_bits(float value) {
   uint16_t lanes[kLanes];
