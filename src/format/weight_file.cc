@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format/weight_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <utility>
@@ -87,6 +88,7 @@ Result<std::string> WeightDirectory::read(const std::string& name, size_t bytes_
   if (!source_) return os::read_file(path_of(name), bytes_max);
   const Result<WeightFile> file = open(name);
   if (!file.ok()) return file.status();
+  bytes_max = std::min(bytes_max, std::string().max_size());
   if (file->size() > bytes_max) {
     return Status(Code::kExhausted,
                   (Text() << file->name() << ": expected at most " << bytes_text(bytes_max)

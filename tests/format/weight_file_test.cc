@@ -118,7 +118,7 @@ TEST(WeightDirectory, PathsAndWholeFiles) {
 
 // The size is the source's word: it may be anything.
 TEST(WeightDirectory, SizesBeyondMemoryAreRefused) {
-  OddSource source(uint64_t{1} << 62, {});
+  OddSource source(uint64_t{1} << 63, {});
   const WeightDirectory directory("", &source);
   EXPECT_EQ(directory.read("a", size_t{1} << 30).status().code(), Code::kExhausted);
   EXPECT_EQ(directory.read("a", SIZE_MAX).status().code(), Code::kExhausted);
