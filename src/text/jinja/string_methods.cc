@@ -36,11 +36,6 @@ Value changed(Interpreter& interpreter, Arguments& a) {
   return interpreter.heap().string(kChange(self(a)), a.positional[0].markup());
 }
 
-Value casefold(Interpreter& interpreter, Arguments& a) {
-  if (!is_ascii(self(a))) fail_unsupported(Text() << "casefold beyond ASCII: use lower");
-  return changed<to_lower>(interpreter, a);
-}
-
 template <Side kSide>
 Value strip_side(Interpreter& interpreter, Arguments& a) {
   return like_self(a, strip_characters(interpreter.heap(), self(a), a.positional[1], kSide));
@@ -299,7 +294,7 @@ Value unsupported(Interpreter&, Arguments&) {
 constexpr std::array<Builtin, 47> kMethods = {{
     {"upper", "self", changed<to_upper>, false},
     {"lower", "self", changed<to_lower>, false},
-    {"casefold", "self", casefold, false},
+    {"casefold", "self", changed<casefolded>, false},
     {"title", "self", changed<titled>, false},
     {"capitalize", "self", changed<capitalized>, false},
     {"swapcase", "self", changed<swapped_case>, false},

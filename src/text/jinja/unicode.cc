@@ -179,6 +179,31 @@ std::string swapped_case(std::string_view text) {
   return out;
 }
 
+// Folding is the lower case of the upper case, but for these: Cherokee folds to capitals, the
+// capital sharp s as the small one, and the dotless i stays apart from i. Exact for all of Unicode
+// 14.0, which the tests check by a hash.
+std::string casefolded(std::string_view text) {
+  constexpr char32_t kDotlessI = 0x131, kCapitalSharpS = 0x1E9E;
+  const auto is_cherokee = [](char32_t c) {
+    return (c >= 0x13A0 && c <= 0x13FF) || (c >= 0xAB70 && c <= 0xABBF);
+  };
+  std::string out, upper;
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = take_character(text, &at);
+    upper.clear();
+    append_cased(upper, c, Case::kUpper);
+    if (c == kDotlessI || is_cherokee(c)) {
+      out += c == kDotlessI ? "\u0131" : upper;
+    } else if (c == kCapitalSharpS) {
+      out += "ss";
+    } else {
+      for (size_t i = 0; i < upper.size();)
+        append_cased(out, take_character(upper, &i), Case::kLower);
+    }
+  }
+  return out;
+}
+
 bool is_cased(std::string_view text, CharacterProperty wanted) {
   bool any = false;
   for (size_t at = 0; at < text.size();) {

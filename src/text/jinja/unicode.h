@@ -29,7 +29,7 @@ enum CharacterProperty : uint16_t {
 };
 uint16_t character_properties(char32_t character);
 
-// Python's str.upper(), lower(), casefold() and the mapping to title case of one character.
+// Python's str.upper(), lower() and the mapping to title case of one character.
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 std::string to_title(char32_t character);
@@ -38,6 +38,8 @@ std::string capitalized(std::string_view text);
 // Python's str.title(): so for each run of cased characters.
 std::string titled(std::string_view text);
 std::string swapped_case(std::string_view text);
+// Python's str.casefold().
+std::string casefolded(std::string_view text);
 
 // Python's isupper() and islower(): `wanted` is kUppercase or kLowercase.
 bool is_cased(std::string_view text, CharacterProperty wanted);
