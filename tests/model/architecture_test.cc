@@ -99,10 +99,10 @@ TEST(Architecture, MissingKeysAreNamed) {
 }
 
 TEST(Architecture, AbsurdNumbersAreRefused) {
-  for (const char* key : {"block_count", "embedding_length", "attention.head_count",
-                          "attention.head_count_kv", "attention.key_length", "feed_forward_length",
-                          "context_length", "rope.dimension_count", "expert_count",
-                          "attention.sliding_window"}) {
+  for (const char* key :
+       {"block_count", "embedding_length", "attention.head_count", "attention.head_count_kv",
+        "attention.key_length", "feed_forward_length", "context_length", "rope.dimension_count",
+        "expert_count", "attention.sliding_window"}) {
     for (const int64_t value : {int64_t{-1}, INT64_MAX, INT64_MIN, int64_t{UINT32_MAX}}) {
       GgufImage image(kLlama);
       image.keys.set(std::string("llama.") + key, value);
@@ -117,10 +117,12 @@ TEST(Architecture, AbsurdNumbersAreRefused) {
 }
 
 TEST(Architecture, NumbersThatDoNotFitEachOtherAreRefused) {
-  const std::pair<const char*, uint32_t> changes[] = {
-      {"llama.attention.head_count_kv", 3}, {"llama.rope.dimension_count", 3},
-      {"llama.attention.value_length", 2},  {"llama.attention.head_count", 7},
-      {"llama.block_count", 0},             {"llama.expert_count", 4}};
+  const std::pair<const char*, uint32_t> changes[] = {{"llama.attention.head_count_kv", 3},
+                                                      {"llama.rope.dimension_count", 3},
+                                                      {"llama.attention.value_length", 2},
+                                                      {"llama.attention.head_count", 7},
+                                                      {"llama.block_count", 0},
+                                                      {"llama.expert_count", 4}};
   for (const auto& [key, value] : changes) {
     GgufImage image(kLlama);
     image.keys.remove("llama.attention.key_length");

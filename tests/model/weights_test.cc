@@ -66,8 +66,8 @@ TEST(Weights, ExpertsOfOneStackHaveOneType) {
     const Shape shape = checkpoint.find(name + "_exps.weight")->shape;
     image.remove(name + "_exps.weight");
     for (uint64_t e = 0; e < shape[0]; ++e) {
-      image.add(name + "." + std::to_string(e) + ".weight",
-                e == 1 ? DType::kF16 : DType::kF32, {shape[1], shape[2]});
+      image.add(name + "." + std::to_string(e) + ".weight", e == 1 ? DType::kF16 : DType::kF32,
+                {shape[1], shape[2]});
     }
   }
   EXPECT_THAT(load_status(image).message(), HasSubstr("expected type F32 like"));
