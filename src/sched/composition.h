@@ -37,10 +37,15 @@ struct Composition {
   bool sticky{true};
   // One virtual counter of served tokens per tenant chooses whose turn it is, levels order inside.
   bool fair{true};
+  // Sequences are tried in order until one does not fit, or past it (backfill).
+  bool backfill{true};
+  // The policy gives keys: lines are kept sorted by them, not in order of arrival.
+  bool keyed{};
   // Levels that a resident must be worse by before it can be displaced.
   uint32_t displacement_levels{1};
-  // Memory kept free per resident on entry, tokens.
+  // Memory kept free on entry, tokens: once, and per resident.
   uint32_t headroom_tokens{};
+  uint32_t headroom_per_resident{};
   // Share of the memory that entries may fill.
   double fill_max{1.0};
   // Seconds unserved until promotion; 0: never. In steps of the default cost model (17 ms), so that
@@ -54,6 +59,8 @@ struct Composition {
   // The displacement budget earns this share of engine time, up to `savings` seconds.
   double displacement_share{.02};
   double displacement_savings{.2};
+  // While moves are queued, no more are added than a step's share of the link carries.
+  bool link_bounded{true};
   // Share of the swap link that is used, and of a step's link time that may be queued.
   double link_share{.8};
 };

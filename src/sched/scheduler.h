@@ -100,6 +100,7 @@ class Scheduler {
   const StepPlan& plan(double now, const Resources& resources);
 
   const Sequence& at(SequenceIndex sequence) const;
+  uint32_t capacity() const;  // records
   const SchedulingCosts& costs() const;
   // The waiting bound of composition.h, for a request that arrives now.
   double waiting_bound() const;

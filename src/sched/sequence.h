@@ -53,13 +53,16 @@ struct Arrival {
 struct Sequence {
   SequenceView view;  // what policies see; `id` is the arrival's number
   Stage stage{Stage::kFree};
-  bool parked{};    // its reader has stalled
-  bool pinned{};    // never a victim (a suspended copy is being written, say)
-  bool ran{};       // part of the last plan
-  bool promoted{};  // has waited too long: keeps its turn for `turn_left` steps
-  bool claims{};    // chosen; waits for the memory of its victims
+  bool parked{};      // its reader has stalled
+  bool pinned{};      // never a victim (a suspended copy is being written, say)
+  bool ran{};         // part of the last plan
+  bool still_runs{};  // scratch of a plan
+  bool promoted{};    // has waited too long: keeps its turn for `turn_left` steps
+  bool claims{};      // chosen; waits for the memory of its victims
   bool needs_results{};
+  bool charged{};  // its prompt is in its tenant's counter
   uint32_t tokens_per_step{1};
+  uint32_t moving_tokens{};   // in the move under way
   uint32_t shared_tokens{};   // of held_tokens: in the cache's memory, not in its own
   uint32_t clean_tokens{};    // of held_tokens: the lower tier has a valid copy
   uint32_t planned_prompt{};  // planned and not yet committed

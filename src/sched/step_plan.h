@@ -36,7 +36,9 @@ enum class MoveKind : uint8_t {
 struct Move {
   SequenceIndex sequence{};
   MoveKind kind{};
-  uint32_t tokens{};  // to copy; to free, for kDrop
+  // To copy; to free, for kDrop. kOut with 0 tokens (a valid copy exists) and every move of a
+  // synchronous composition are done as soon as they are started: no answer is expected.
+  uint32_t tokens{};
 };
 
 // Valid until the next call of plan(). Everybody in it appears in one of the first two lists at
@@ -50,6 +52,8 @@ struct StepPlan {
   // Nobody can run: look again after so long, or when a transfer or an arrival comes. Infinite when
   // only an arrival can change that.
   double idle_seconds{};
+  // Holds all of the memory alone and cannot grow: end it, nothing else helps. kNoSequence: none.
+  SequenceIndex overflow{kNoSequence};
   // A hash of this and all plans before it: two runs with the same digest decided the same.
   uint64_t digest{};
 
