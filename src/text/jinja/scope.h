@@ -3,7 +3,8 @@
 //
 // Scopes are those of the original, which compiles templates to Python: the template, a loop's
 // body, its else and its filter, macros, call, filter, set and with blocks are frames of their own;
-// `if` is not. A name that a frame assigns belongs to that frame alone and starts with the value it has
+// `if` is not. A name that a frame assigns belongs to that frame alone and starts with the value
+// it has
 // further out. A name that no frame around assigns comes from the context.
 #pragma once
 
