@@ -9,8 +9,8 @@
 
 namespace llmos::test {
 
-// What takes below 0.05 s for each text in a release build has room for sanitizers and a busy machine;
-// quadratic time would take a minute.
+// What takes below 0.05 s in a release build has room for sanitizers and a busy machine; quadratic
+// time would take a minute.
 inline constexpr size_t kLongTextBytes = 250'000;
 inline constexpr double kLongTextSecondsMax = 10;
 
