@@ -23,8 +23,10 @@ constexpr size_t kCheapSteps = 4096;
 // The memory of failures takes at most 64 MiB; a longer text is matched in windows that overlap by
 // half. For a pattern of 30 loops and branches that is 8 MiB of text.
 constexpr size_t kMemoryBits = size_t{512} << 20;
-// No windows below this, even for patterns of a thousand loops.
+// No windows below this, even for patterns of a thousand loops: half of one is more than anything
+// looks behind, so that each window begins further on than the last.
 constexpr size_t kWindowBytesMin = 16 << 10;
+static_assert(kWindowBytesMin / 2 > 4 * (kRegexRepeatMax + 1));
 
 bool is_word(char32_t c) { return unicode::is_word(c) || unicode::is_latin1_number(c); }
 
@@ -449,12 +451,12 @@ class Search {
     return end ? std::optional(*end + window_begin_) : std::nullopt;
   }
 
+  // The whole text where it fits; else from as far before `at` as anything looks behind.
   void open_window(size_t at) {
     const size_t size_max =
         std::max(kWindowBytesMin, kMemoryBits / std::max<size_t>(program_.slots, 1));
-    window_begin_ = careful_ ? at : 0;
-    // The whole text where it fits, so that conditions on what stands before see it.
-    if (!careful_ && text_.size() > size_max) window_begin_ = at;
+    const bool whole = text_.size() <= size_max;
+    window_begin_ = whole ? 0 : steps_back(text_, at, kRegexRepeatMax + 1).value_or(0);
     const size_t size = std::min(text_.size() - window_begin_, size_max);
     const bool last = window_begin_ + size == text_.size();
     next_window_ = last ? text_.size() + 1 : window_begin_ + size / 2;

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What our parts make of strings, for tests/golden/make_pretokenizers.py --against.
+// What our parts make of strings, for `--against` of make_pretokenizers.py and make_unicode.py in
+// tests/golden.
 //
 //   text_oracle pieces NAME         the lengths of the pieces, in bytes
 //   text_oracle ids NAME FILE.json  the ids by a trained vocabulary
+//   text_oracle normal FORM         the bytes of the normal form: nfc nfd nfkc nfkd lower
 //
 // stdin: for each string its length in 4 bytes, little-endian, and its bytes. stdout: for each the
 // count of its numbers and the numbers, 4 bytes each.
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "text/normalize.h"
 #include "text/trained_bpe.h"
 
 namespace {
@@ -37,6 +41,23 @@ int answer_all(Numbers numbers) {
   return 0;
 }
 
+using Normal = std::string (*)(std::string_view);
+
+template <llmos::unicode::Form kForm>
+std::string normal(std::string_view text) {
+  return llmos::unicode::normalize(text, kForm);
+}
+
+// Null for another name.
+Normal normal_form(std::string_view name) {
+  using llmos::unicode::Form;
+  if (name == "nfc") return normal<Form::kNfc>;
+  if (name == "nfd") return normal<Form::kNfd>;
+  if (name == "nfkc") return normal<Form::kNfkc>;
+  if (name == "nfkd") return normal<Form::kNfkd>;
+  return name == "lower" ? llmos::unicode::lowercase : nullptr;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -56,6 +77,13 @@ int main(int argc, char** argv) {
       for (const llmos::TokenId id : trained->encode(text)) answer->push_back(uint32_t(id));
     });
   }
-  std::fprintf(stderr, "usage: text_oracle pieces NAME | text_oracle ids NAME FILE.json\n");
+  if (const Normal make = what == "normal" && argc == 3 ? normal_form(argv[2]) : nullptr) {
+    return answer_all([&](const std::string& text, std::vector<uint32_t>* answer) {
+      for (const char byte : make(text)) answer->push_back(static_cast<unsigned char>(byte));
+    });
+  }
+  std::fprintf(
+      stderr,
+      "usage: text_oracle pieces NAME | ids NAME FILE.json | normal FORM   (see its source)\n");
   return 2;
 }
