@@ -140,4 +140,36 @@ class SchedulingPolicy {
   }
 };
 
+// Where an answer stands when a hook is asked.
+struct LogitsContext {
+  uint64_t request{};
+  uint32_t choice{};
+  std::span<const int32_t> tokens{};  // prompt and answer so far
+  uint32_t prompt_tokens{};
+};
+
+// Changes the logits of a request before a token is chosen: a host's own sampler, guidance or
+// filter.
+//
+// Threads  The engine's only; it holds up the step, so it must be quick.
+// Failure  An exception ends this request with kInternal, and nobody else's.
+class LogitsHook {
+ public:
+  virtual ~LogitsHook() = default;
+  // `logits` has one entry for each token of the vocabulary. -infinity bans a token.
+  virtual void adjust(const LogitsContext& context, std::span<float> logits) = 0;
+};
+
+// Hears when a Stream that was empty has something to read, so that one thread can serve a thousand
+// streams: it tells that thread, which then calls try_next() until nothing comes.
+//
+// Threads  The engine's; at most one call at a time. It must not call the stream.
+class Readiness {
+ public:
+  virtual ~Readiness() = default;
+  // Once when the stream gets its first chunk or ends, and once more for each time after that a
+  // try_next() had answered that nothing is there. Must be quick and not throw.
+  virtual void ready(uint64_t request) noexcept = 0;
+};
+
 }  // namespace llmos
