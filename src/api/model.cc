@@ -1,36 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "llmos/model.h"
 
+#include <new>
 #include <utility>
 
 #include "api/load_plan.h"
 #include "api/model_impl.h"
 #include "api/model_info.h"
 #include "base/check.h"
-#include "base/text.h"
+#include "format/sentencepiece_model.h"
 #include "format/tokenizer_gguf.h"
+#include "format/tokenizer_json.h"
 #include "model/architecture.h"
 #include "text/tokenizer_impl.h"
 
 namespace llmos {
 namespace {
 
-// More threads than any machine has are a mistake of units (WorkerPool::kMembersMax).
-constexpr uint32_t kThreadsMax = 1024;
-
-Status check_threads(const ModelOptions& options) {
-  if (options.threads <= kThreadsMax) return {};
-  return {Code::kInvalid,
-          (Text() << "threads: expected at most " << kThreadsMax << ", found " << options.threads)
-              .str()};
+// Tokenizer::open() knows the file system only.
+Result<Tokenizer> open_source_tokenizer(const WeightDirectory& directory) {
+  // Real ones have up to 5 MB.
+  constexpr size_t kSentencepieceBytesMax = size_t{256} << 20;
+  Result<TokenizerSpec> spec = read_tokenizer_json_file(directory, "tokenizer.json");
+  if (spec.status().code() == Code::kNotFound) {
+    const Result<std::string> bytes = directory.read("tokenizer.model", kSentencepieceBytesMax);
+    if (!bytes.ok()) return bytes.status();
+    spec = read_sentencepiece_model(*bytes);
+  }
+  if (!spec.ok()) return spec.status();
+  return make_tokenizer(*std::move(spec));
 }
 
 // The tokenizer that comes with the weights. Nothing where there is none; an error where there is
 // one that cannot be used.
-Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint) {
+Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint, bool from_source) {
   Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
     if (checkpoint.kind() == CheckpointKind::kHuggingFace) {
-      return Tokenizer::open(checkpoint.path());
+      return from_source ? open_source_tokenizer(checkpoint.directory())
+                         : Tokenizer::open(checkpoint.path());
     }
     if (!checkpoint.metadata().has("tokenizer.ggml.model")) {
       return Status(Code::kNotFound, "no tokenizer in the file");
@@ -63,15 +70,16 @@ Status Model::Impl::start(const Checkpoint& checkpoint, const LoadPlan& load,
   return {};
 }
 
-Result<Model> Model::open(const std::string& path, const ModelOptions& options) {
-  if (Status status = check_threads(options); !status.ok()) return status;
+Result<Model> Model::open(const std::string& path, const ModelOptions& options) try {
+  if (Status status = check_threads(options.threads); !status.ok()) return status;
   const Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = options.source});
   if (!checkpoint.ok()) return checkpoint.status();
   const Result<ModelFile> file = read_model(*checkpoint);
   if (!file.ok()) return file.status();
   const Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, options);
   if (!plan.ok()) return plan.status();
-  Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
+  Result<std::optional<Tokenizer>> tokenizer =
+      open_tokenizer(*checkpoint, options.source != nullptr);
   if (!tokenizer.ok()) return tokenizer.status();
 
   auto impl = std::make_unique<Impl>();
@@ -80,6 +88,8 @@ Result<Model> Model::open(const std::string& path, const ModelOptions& options) 
   impl->tokenizer = *std::move(tokenizer);
   if (Status status = impl->start(*checkpoint, *plan, options); !status.ok()) return status;
   return Model(std::move(impl));
+} catch (const std::bad_alloc&) {
+  return out_of_memory(path);
 }
 
 Model::Model(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

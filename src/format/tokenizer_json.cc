@@ -2,7 +2,6 @@
 #include "format/tokenizer_json.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +10,6 @@
 #include <vector>
 
 #include "base/json_cursor.h"
-#include "base/os_file.h"
 #include "base/text.h"
 #include "format/end_tokens.h"
 #include "format/tokenizer_json_steps.h"
@@ -20,8 +18,6 @@
 
 namespace llmos {
 namespace {
-
-namespace fs = std::filesystem;
 
 // The largest tokenizer.json of 2026 has 33 MB, the files beside it some hundred KB.
 constexpr size_t kFileBytesMax = size_t{64} << 20;
@@ -247,14 +243,13 @@ Status read_chat_template(const Json& json, TokenizerSpec& spec) {
 }
 
 // The file's Json; null where there is no such file.
-Result<Json> read_json_beside(const fs::path& path) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return Json();
-  Result<std::string> text = os::read_file(path.string(), kFileBytesMax);
+Result<Json> read_json_beside(const WeightDirectory& directory, const char* name) {
+  const Result<std::string> text = directory.read(name, kFileBytesMax);
+  if (text.status().code() == Code::kNotFound) return Json();
   if (!text.ok()) return text.status();
   Result<Json> json = parse_json(*text);
   if (json.ok()) return json;
-  return Status(json.status().code(), path.string() + ": " + json.status().message());
+  return Status(json.status().code(), directory.path_of(name) + ": " + json.status().message());
 }
 
 void add_ends(const Json& generation_config, TokenizerSpec& spec) {
@@ -270,22 +265,19 @@ void add_ends(const Json& generation_config, TokenizerSpec& spec) {
   for (const Json& item : eos->items()) add(item);
 }
 
-Status apply_files_beside(const fs::path& directory, TokenizerSpec& spec) {
+Status apply_files_beside(const WeightDirectory& directory, TokenizerSpec& spec) {
   for (const char* const name : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const Result<Json> json = read_json_beside(directory / name);
+    const Result<Json> json = read_json_beside(directory, name);
     if (!json.ok()) return json.status();
     if (Status status = apply_tokenizer_config(*json, spec); !status.ok()) return status;
   }
-  const Result<Json> generation = read_json_beside(directory / "generation_config.json");
+  const Result<Json> generation = read_json_beside(directory, "generation_config.json");
   if (!generation.ok()) return generation.status();
   add_ends(*generation, spec);
-  const fs::path jinja = directory / "chat_template.jinja";
-  std::error_code error;
-  if (fs::exists(jinja, error)) {
-    Result<std::string> text = os::read_file(jinja.string(), kFileBytesMax);
-    if (!text.ok()) return text.status();
-    spec.chat_templates.insert(spec.chat_templates.begin(), {"default", *std::move(text)});
-  }
+  Result<std::string> jinja = directory.read("chat_template.jinja", kFileBytesMax);
+  if (jinja.status().code() == Code::kNotFound) return {};
+  if (!jinja.ok()) return jinja.status();
+  spec.chat_templates.insert(spec.chat_templates.begin(), {"default", *std::move(jinja)});
   return {};
 }
 
@@ -321,16 +313,22 @@ Status apply_tokenizer_config(const Json& config, TokenizerSpec& spec) {
 }
 
 Result<TokenizerSpec> read_tokenizer_json_file(const std::string& path) {
+  const WeightPath parts = split_path(path);
+  return read_tokenizer_json_file(parts.directory, parts.name);
+}
+
+Result<TokenizerSpec> read_tokenizer_json_file(const WeightDirectory& directory,
+                                               const std::string& name) {
   const auto with_path = [&](const Status& status) {
-    return Status(status.code(), path + ": " + status.message());
+    return Status(status.code(), directory.path_of(name) + ": " + status.message());
   };
-  Result<std::string> text = os::read_file(path, kFileBytesMax);
+  const Result<std::string> text = directory.read(name, kFileBytesMax);
   if (!text.ok()) return text.status();
   const Result<Json> json = parse_json(*text);
   if (!json.ok()) return with_path(json.status());
   Result<TokenizerSpec> spec = read_tokenizer_json(*json);
   if (!spec.ok()) return with_path(spec.status());
-  const Status status = apply_files_beside(fs::path(path).parent_path(), *spec);
+  const Status status = apply_files_beside(directory, *spec);
   if (!status.ok()) return with_path(status);
   add_named_ends(*spec);
   return spec;

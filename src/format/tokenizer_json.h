@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "format/weight_file.h"
 #include "llmos/status.h"
 #include "text/tokenizer_spec.h"
 
@@ -28,5 +29,8 @@ Status apply_tokenizer_config(const Json& config, TokenizerSpec& spec);
 
 // `path` is that of tokenizer.json; the other files lie beside it, or are missing.
 Result<TokenizerSpec> read_tokenizer_json_file(const std::string& path);
+// The same in a directory that may be a source's.
+Result<TokenizerSpec> read_tokenizer_json_file(const WeightDirectory& directory,
+                                               const std::string& name);
 
 }  // namespace llmos

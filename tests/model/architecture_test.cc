@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "format/memory_source.h"
 #include "model/gguf_image.h"
@@ -185,6 +186,80 @@ TEST(Architecture, AConfigThatIsNoObjectIsRefused) {
   HfImage hf(kLlamaHf);
   hf.config = Json::array();
   EXPECT_FALSE(read_hf(hf).ok());
+}
+
+// One model of each architecture, by its golden folder.
+constexpr const char* kOfEach[] = {"gemma",   "gemma2",   "gemma3",        "gpt2",      "gpt_oss",
+                                   "gptneox", "granite",  "llama2",        "mistral",   "mixtral",
+                                   "olmo2",   "phi3",     "phi3_longrope", "qwen2",     "qwen2moe",
+                                   "qwen3",   "qwen3moe", "smollm3",       "starcoder2"};
+
+// A configuration or a status whose message is short: never a crash, whatever the key holds.
+void expect_answer(const Result<ModelFile>& file, const std::string& what) {
+  constexpr size_t kMessageMax = 1000;
+  if (file.ok()) {
+    EXPECT_TRUE(file->config.validate().ok()) << what;
+    EXPECT_EQ(file->sources.layers.size(), file->config.layers.size()) << what;
+  } else {
+    EXPECT_NE(file.status().code(), Code::kInternal) << what;
+    EXPECT_LT(file.status().message().size(), kMessageMax) << what;
+  }
+}
+
+// Every key of every architecture replaced by every kind of nonsense. That no key is passed over
+// shows in the count of those that a text in place of a number makes wrong.
+TEST(Architecture, EachRefusesNonsenseInGguf) {
+  for (const std::string name : kOfEach) {
+    const GgufImage image(kModels + name + "/model.gguf");
+    const Checkpoint checkpoint = Checkpoint::open(kModels + name + "/model.gguf").value();
+    const std::string prefix =
+        std::string(checkpoint.metadata().string("general.architecture").value()) + ".";
+    size_t refused = 0;
+    for (const GgufEntry& entry : checkpoint.metadata().entries()) {
+      if (!entry.key.starts_with(prefix)) continue;
+      const std::string what = name + " " + std::string(entry.key);
+      GgufImage changed = image;
+      changed.keys.remove(entry.key);
+      expect_answer(read_gguf(changed), what + " removed");
+      for (const double number : {-1.0, 0.0, 0.5, 1e300, double(NAN), double(INFINITY)}) {
+        changed.keys.set(entry.key, number);
+        expect_answer(read_gguf(changed), what + " " + std::to_string(number));
+      }
+      for (const int64_t number : {INT64_MIN, int64_t{-1}, int64_t{1} << 31, INT64_MAX}) {
+        changed.keys.set(entry.key, number);
+        expect_answer(read_gguf(changed), what + " " + std::to_string(number));
+      }
+      changed.keys.set_array(entry.key, std::vector<int32_t>(3, -1));
+      expect_answer(read_gguf(changed), what + " list");
+      changed.keys.set(entry.key, "many");
+      const Result<ModelFile> file = read_gguf(changed);
+      expect_answer(file, what + " text");
+      refused += !file.ok();
+    }
+    EXPECT_GE(refused, 6u) << name;
+  }
+}
+
+TEST(Architecture, EachRefusesNonsenseInConfigJson) {
+  const Json nonsense[] = {
+      Json(),      Json(-1),     Json(0),    Json(0.5),     Json(int64_t{1} << 40),
+      Json(1e300), Json("many"), Json(true), Json::array(), Json::object()};
+  for (const std::string name : kOfEach) {
+    const HfImage image(kModels + name + "/hf");
+    size_t refused = 0;
+    for (const JsonMember& member : image.config.members()) {
+      HfImage changed = image;
+      bool any = false;
+      for (const Json& value : nonsense) {
+        changed.config.set(member.key, value);
+        const Result<ModelFile> file = read_hf(changed);
+        expect_answer(file, name + " " + member.key + " " + value.dump());
+        any |= !file.ok();
+      }
+      refused += any;
+    }
+    EXPECT_GE(refused, 8u) << name;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "device/stream.h"
+#include "device/compute_stream.h"
 
 #include <gtest/gtest.h>
 
@@ -41,10 +41,10 @@ void count(const CountParams& p, const kernels::Launch& launch) {
   p.seen->fetch_or(1 << launch.rank);
 }
 
-TEST(Stream, RunsWhatWasLaunchedOnEveryMember) {
+TEST(ComputeStream, RunsWhatWasLaunchedOnEveryMember) {
   for (const int members : {1, 2, 3}) {
     const auto pool = WorkerPool::create({.members = members}).value();
-    Stream stream(pool.get());
+    ComputeStream stream(pool.get());
     EXPECT_EQ(stream.team_size(), members);
     std::atomic<int> calls{0}, seen{0};
     stream.launch(count, {&calls, &seen});
@@ -60,8 +60,8 @@ TEST(Stream, RunsWhatWasLaunchedOnEveryMember) {
   }
 }
 
-TEST(Stream, WithoutAPoolTheCallerIsTheTeam) {
-  Stream stream;
+TEST(ComputeStream, WithoutAPoolTheCallerIsTheTeam) {
+  ComputeStream stream;
   EXPECT_EQ(stream.team_size(), 1);
   std::atomic<int> calls{0}, seen{0};
   stream.launch(count, {&calls, &seen});
@@ -69,8 +69,8 @@ TEST(Stream, WithoutAPoolTheCallerIsTheTeam) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST(Stream, ParametersAreCopied) {
-  Stream stream;
+TEST(ComputeStream, ParametersAreCopied) {
+  ComputeStream stream;
   std::atomic<int> calls{0}, others{0}, seen{0};
   CountParams params{&calls, &seen};
   stream.launch(count, params);
@@ -81,13 +81,13 @@ TEST(Stream, ParametersAreCopied) {
 }
 
 // Random programs of dependent launches, against the same program run one by one.
-TEST(Stream, DependentLaunchesSeeEachOthersResults) {
+TEST(ComputeStream, DependentLaunchesSeeEachOthersResults) {
   Rng rng(test::seed("stream programs"));
   constexpr int kRows = 4, kWidth = 37;
   for (const int members : {1, 2, 4}) {
     const auto pool = WorkerPool::create({.members = members}).value();
     // Small, so that programs outgrow it and are run in parts.
-    Stream stream(pool.get(), 7);
+    ComputeStream stream(pool.get(), 7);
     for (int program = 0; program < 200; ++program) {
       std::vector<uint64_t> cells(kRows * kWidth), expected;
       for (uint64_t& cell : cells) cell = rng.u64();
@@ -106,9 +106,9 @@ TEST(Stream, DependentLaunchesSeeEachOthersResults) {
   }
 }
 
-TEST(Stream, AStepAllocatesNothing) {
+TEST(ComputeStream, AStepAllocatesNothing) {
   const auto pool = WorkerPool::create({.members = 2}).value();
-  Stream stream(pool.get());
+  ComputeStream stream(pool.get());
   std::vector<uint64_t> cells(4 * 16);
   const auto step = [&] {
     for (int i = 0; i < 100; ++i) stream.launch(mix, {cells.data(), 16, i % 4, (i + 1) % 4, 1});
