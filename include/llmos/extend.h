@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,107 @@ class LoadProgress {
   // Called from one thread at a time, at least once a tensor, the last time with all done. False
   // ends the work with kCancelled. Must not throw.
   virtual bool advance(const Progress& progress) = 0;
+};
+
+// What a step of the engine costs, in seconds, as measured. A step takes about
+// step + prompt_token * (prompt tokens) + decode * (decodes) + context_token * (tokens read).
+struct SchedulingCosts {
+  double step{0.017};
+  double prompt_token{0.00011};
+  double decode{0.00005};
+  double context_token{0.53e-6};
+  double swap_token{32e-6};       // moving one token's keys and values to the next tier, or back
+  uint32_t slots{16};             // sequences that may run in one step
+  uint32_t tokens_per_step{512};  // prompt tokens and decodes of one step
+  uint32_t kv_tokens{15000};      // tokens whose keys and values fit in device memory
+};
+
+// Where a sequence stands in the order. Lower levels run first; inside a level lower keys, then
+// those who came first.
+struct SchedulingRank {
+  static constexpr uint32_t kLevels = 64;
+  uint32_t level{};  // below kLevels
+  double key{};      // 0 for all: each level is a plain queue, which is the fastest
+  // The rank holds until the sequence has put out this many tokens, or has run this long.
+  uint32_t output_tokens_until{std::numeric_limits<uint32_t>::max()};
+  double served_seconds_until{std::numeric_limits<double>::infinity()};
+};
+
+// A sequence as a policy sees it. Times are seconds since the engine's start.
+struct SequenceView {
+  uint64_t id{};             // counts arrivals
+  uint32_t tenant{};         // index of its tenant
+  int32_t priority{};        // higher is more urgent
+  uint32_t prompt_tokens{};  // all of them
+  uint32_t prompt_left{};    // not computed yet; a recomputed sequence has its output in here too
+  uint32_t output_tokens{};  // so far
+  uint32_t output_tokens_max{};
+  uint32_t held_tokens{};       // with keys and values, on whichever tier
+  double output_tokens_hint{};  // what the caller expects in all; 0: no hint
+  double now{};
+  double arrival{};
+  double last_service{};    // end of the last step that it was part of, else its arrival
+  double served_seconds{};  // duration of all steps that it was part of
+  double deadline{std::numeric_limits<double>::infinity()};
+  bool resident{};        // in device memory
+  SchedulingRank rank{};  // the one given before; level kLevels when there is none
+};
+
+// Decides who runs: a host's own in place of the built-in ones.
+//
+// Owner    The host; it outlives the engine.
+// Threads  Every method from the engine's thread only, never two at once.
+// Failure  Must not throw. A level beyond the last counts as the last, a key that is not a number
+//          as the largest.
+class SchedulingPolicy {
+ public:
+  virtual ~SchedulingPolicy() = default;
+  // Called at arrival, whenever the last rank holds no longer, and after epoch() has changed.
+  virtual SchedulingRank rank(const SequenceView& sequence, const SchedulingCosts& costs) = 0;
+  // The sequence has ended: by itself, or (`censored`) by a cancel or a fault, so that all that is
+  // known of its length is that it would have been more.
+  virtual void ended(const SequenceView& sequence, bool censored) {
+    static_cast<void>(sequence);
+    static_cast<void>(censored);
+  }
+  // Another number than last time means that all ranks should be asked for again; that is done a
+  // few at a time, over the next steps.
+  virtual uint64_t epoch(double now) {
+    static_cast<void>(now);
+    return 0;
+  }
+};
+
+// Where an answer stands when a hook is asked.
+struct LogitsContext {
+  uint64_t request{};
+  uint32_t choice{};
+  std::span<const int32_t> tokens{};  // prompt and answer so far
+  uint32_t prompt_tokens{};
+};
+
+// Changes the logits of a request before a token is chosen: a host's own sampler, guidance or
+// filter.
+//
+// Threads  The engine's only; it holds up the step, so it must be quick.
+// Failure  An exception ends this request with kInternal, and nobody else's.
+class LogitsHook {
+ public:
+  virtual ~LogitsHook() = default;
+  // `logits` has one entry for each token of the vocabulary. -infinity bans a token.
+  virtual void adjust(const LogitsContext& context, std::span<float> logits) = 0;
+};
+
+// Hears when a Stream that was empty has something to read, so that one thread can serve a thousand
+// streams: it tells that thread, which then calls try_next() until nothing comes.
+//
+// Threads  The engine's; at most one call at a time. It must not call the stream.
+class Readiness {
+ public:
+  virtual ~Readiness() = default;
+  // Once when the stream gets its first chunk or ends, and once more for each time after that a
+  // try_next() had answered that nothing is there. Must be quick and not throw.
+  virtual void ready(uint64_t request) noexcept = 0;
 };
 
 }  // namespace llmos

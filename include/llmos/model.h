@@ -137,19 +137,6 @@ struct KernelSet {
 // The kernel sets of this build that this machine can run, the slowest first.
 LLMOS_API std::vector<KernelSet> kernel_sets();
 
-struct TokenScore {
-  TokenId id{};
-  double logprob{};  // natural logarithm
-};
-
-// What the model thought of one token of a text.
-struct PositionScore {
-  TokenId id{};
-  // Of the id, given all before it; the first token has nothing before it and no prediction.
-  std::optional<double> logprob{};
-  std::vector<TokenScore> top{};  // the most probable ids in its place, best first
-};
-
 struct Perplexity {
   double perplexity{};
   double mean_nll{};  // mean negative log-likelihood of the scored tokens

@@ -86,17 +86,21 @@ class Answer {
 Result<Generation> Model::generate(std::span<const TokenId> prompt, const GenerateOptions& options,
                                    const OnToken& on_token) {
   if (prompt.empty()) return Status(Code::kInvalid, "generate: expected at least one prompt token");
-  Result<Sampler> sampler = Sampler::create(options.sampling);
+  const uint32_t vocabulary = impl_->info.vocabulary;
+  Result<Sampler> sampler = Sampler::create(options.sampling, vocabulary);
   if (!sampler.ok()) return sampler.status();
+  SamplerRoom room(vocabulary, impl_->plan.context);
   SequenceRunner& runner = *impl_->runner;
   runner.reset();
   if (options.tokens_max == 0) return Generation{.finish = Finish::kLength};
 
   Answer answer(impl_->tokenizer ? &*impl_->tokenizer : nullptr, prompt, options, on_token);
   TokenId next = kNoToken;
-  uint64_t position = 0;
+  std::vector<TokenId> text(prompt.begin(), prompt.end());
   const auto draw = [&](size_t, std::span<const float> logits) {
-    next = sampler->sample(logits, position++);
+    next = sampler->sample(
+        {.logits = logits, .tokens = text, .prompt_tokens = uint32_t(prompt.size())}, room);
+    text.push_back(next);
   };
   Status status = runner.feed(prompt, prompt.size() - 1, draw);
   while (status.ok() && answer.add(next)) {

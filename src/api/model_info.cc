@@ -80,7 +80,7 @@ void add_names(ModelInfo& info, const Checkpoint& checkpoint) {
 }
 
 void add_config(ModelInfo& info, const ModelConfig& config) {
-  info.layers = config.layer_count;
+  info.layers = config.layer_count();
   info.dim = config.dim;
   info.heads = config.heads;
   info.kv_heads = config.kv_heads;

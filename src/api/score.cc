@@ -13,7 +13,7 @@ double logprob_of(std::span<const float> logits, TokenId id) {
   return double(logits[size_t(id)]) - log_sum_exp(logits);
 }
 
-std::vector<TokenScore> best_scores(std::span<const float> logits, uint32_t count) {
+std::vector<TokenScore> top_scores(std::span<const float> logits, uint32_t count) {
   std::vector<TokenScore> scores;
   if (count == 0) return scores;
   const double total = log_sum_exp(logits);
@@ -68,7 +68,7 @@ Result<std::vector<PositionScore>> Model::score(std::span<const TokenId> ids, ui
     if (index + 1 == ids.size()) return;
     PositionScore& score = scores[index + 1];
     score.logprob = logprob_of(logits, score.id);
-    score.top = best_scores(logits, top);
+    score.top = top_scores(logits, top);
   });
   if (!status.ok()) return status;
   return scores;

@@ -47,4 +47,26 @@ std::vector<TokenId> best_tokens(std::span<const float> logits, size_t count) {
   return ids;
 }
 
+// Inserts into the sorted best so far: with few of them, most logits cost one comparison.
+size_t best_scores(std::span<const float> logits, double total, std::span<TokenScore> best) {
+  size_t count = 0;
+  if (best.empty()) return count;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const TokenScore score{TokenId(i), double(ordered(logits[i])) - total};
+    if (count == best.size() && !(score.logprob > best[count - 1].logprob)) continue;
+    size_t place = count < best.size() ? count++ : count - 1;
+    for (; place > 0 && score.logprob > best[place - 1].logprob; --place) {
+      best[place] = best[place - 1];
+    }
+    best[place] = score;
+  }
+  return count;
+}
+
+bool has_nan(std::span<const float> logits) {
+  bool found = false;
+  for (const float logit : logits) found |= logit != logit;
+  return found;
+}
+
 }  // namespace llmos

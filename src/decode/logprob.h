@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "llmos/request.h"
 #include "llmos/types.h"
 
 namespace llmos {
@@ -21,5 +22,12 @@ TokenId best_token(std::span<const float> logits);
 
 // The `count` largest, best first; of equal ones the lowest id first. Fewer where there are fewer.
 std::vector<TokenId> best_tokens(std::span<const float> logits, size_t count);
+
+// The same, with log-probabilities, into the caller's memory; answers how many. Nothing allocates.
+// `total` is log_sum_exp(logits).
+size_t best_scores(std::span<const float> logits, double total, std::span<TokenScore> best);
+
+// True when a logit is not a number: the model or its weights are broken.
+bool has_nan(std::span<const float> logits);
 
 }  // namespace llmos

@@ -62,7 +62,8 @@ class Checkpoint {
   std::span<const TensorInfo> tensors() const noexcept;  // in the order of the files
   const TensorInfo* find(std::string_view name) const noexcept;
 
-  // The tensor in the mapped file or in the source's memory, aligned as its scalars want. kUnsupported
+  // The tensor in the mapped file or in the source's memory, aligned as its scalars want.
+  // kUnsupported
   // where it is not so (old safetensors files) or the source has no memory to show: read() it.
   Result<TensorView> view(const TensorInfo& info) const;
   // Copies bytes [offset, offset + into.size()) of the tensor; kInvalid beyond its end.

@@ -61,7 +61,8 @@ concept GgufNumber = detail::kIsGgufNumber<T>;
 // What a GGUF file will hold. A value.
 class GgufOutline {
  public:
-  // `alignment`: a power of two from 8 to kGgufAlignmentMax; other than 32 it becomes the key general.alignment.
+  // `alignment`: a power of two from 8 to kGgufAlignmentMax; other than 32 it becomes the key
+  // general.alignment.
   explicit GgufOutline(uint64_t alignment = kGgufAlignment);
 
   // Adds the key, or replaces its value in its place. `key` is not empty.

@@ -221,6 +221,8 @@ void GgufTokenizerReader::read_sentencepiece() {
                    {DecoderStep::Kind::kByteFallback},
                    {DecoderStep::Kind::kFuse}};
   if (prefix) spec_.decoder.push_back({DecoderStep::Kind::kStrip, "", " ", 1});
+  // A reader sees where the model wrote what it has no token for.
+  if (spec_.unknown) spec_.unknown_text = spec_.tokens[*spec_.unknown];
 }
 
 void GgufTokenizerReader::add_tokens() {

@@ -307,10 +307,9 @@ Status read_decoder_steps(const Json& json, TokenizerSpec& spec) {
   if (!JsonCursor(json, "tokenizer")["decoder"].present()) {
     spec.decoder.push_back({DecoderStep::Kind::kSpaces});
   }
-  for_each_step(JsonCursor(json, "tokenizer")["decoder"], "decoders", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_decoder(at, type, fields, spec);
-                });
+  for_each_step(
+      JsonCursor(json, "tokenizer")["decoder"], "decoders", fields,
+      [&](const JsonCursor& at, std::string_view type) { read_decoder(at, type, fields, spec); });
   return fields.status;
 }
 

@@ -6,9 +6,8 @@
 //
 // A template is a program in Jinja that comes with a model, from strangers. It gives the text that
 // Hugging Face transformers' apply_chat_template gives: jinja2's immutable sandbox with
-// trim_blocks,
-// lstrip_blocks, loop controls, generation blocks, their own tojson, raise_exception and
-// strftime_now, on Python 3.11 with Unicode 14.0.
+// trim_blocks, lstrip_blocks, loop controls, generation blocks, their own tojson, raise_exception
+// and strftime_now, on Python 3.11 with Unicode 14.0.
 //
 // What differs, always with a clear error and never with another text:
 //   integers beyond 128 bits; complex numbers; the tags block, extends, include, import, from and
@@ -51,8 +50,7 @@ using ChatTime = std::chrono::local_time<std::chrono::microseconds>;
 class ChatTemplate {
  public:
   // Failure: kCorrupt for what is no template, kUnsupported for what we do not do, kExhausted
-  // beyond
-  // a limit. The message begins "line 3: ".
+  // beyond a limit. The message begins "line 3: ".
   static Result<ChatTemplate> parse(std::string_view source, const ChatTemplateLimits& limits = {});
 
   ChatTemplate(ChatTemplate&&) noexcept;

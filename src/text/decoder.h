@@ -48,7 +48,7 @@ class Decoder {
   std::string bytes_;
   std::vector<size_t> begins_;
   std::vector<bool> special_;
-  bool spaces_ = false;  // one between two tokens
+  bool spaces_ = false;                   // one between two tokens
   std::vector<DecoderStep> first_steps_;  // of the first token, where they differ; else empty
   std::string strip_;                     // dropped at the beginning of the text,
   uint32_t strip_count_ = 0;              // up to so many times,

@@ -41,9 +41,8 @@ std::string replace_matches(std::string_view text, const Regex& regex, std::stri
 
 bool begins_with_match(std::string_view text, const Regex& regex) {
   bool begins = false;
-  regex.for_each_match(text, [&](size_t begin, size_t end) {
-    begins = begins || (begin == 0 && end > 0);
-  });
+  regex.for_each_match(
+      text, [&](size_t begin, size_t end) { begins = begins || (begin == 0 && end > 0); });
   return begins;
 }
 

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/rng.h"
+#include "support/test_seed.h"
+
 namespace llmos {
 namespace {
 
@@ -37,6 +40,28 @@ TEST(Logprob, TakesNanAsTheLowest) {
   const std::vector<float> logits{kNan, kNan, 0};
   EXPECT_EQ(best_token(logits), 2);
   EXPECT_EQ(log_sum_exp(logits), 0);
+}
+
+TEST(Logprob, BestScoresAreThoseOfASort) {
+  Rng rng(test::seed("best scores"));
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> logits(1 + rng.below(50));
+    for (float& logit : logits) logit = float(rng.below(9));
+    const double total = log_sum_exp(logits);
+    std::vector<TokenScore> best(rng.below(12));
+    const size_t count = best_scores(logits, total, best);
+    const std::vector<TokenId> expected = best_tokens(logits, best.size());
+    ASSERT_EQ(count, expected.size());
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(best[i].id, expected[i]);
+      EXPECT_DOUBLE_EQ(best[i].logprob, double(logits[size_t(expected[i])]) - total);
+    }
+  }
+}
+
+TEST(Logprob, FindsNan) {
+  EXPECT_FALSE(has_nan(std::vector<float>{1, -kInfinity, kInfinity}));
+  EXPECT_TRUE(has_nan(std::vector<float>{1, kNan, 2}));
 }
 
 }  // namespace

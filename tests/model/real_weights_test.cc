@@ -136,9 +136,8 @@ TEST(RealWeights, LikelihoodsOfTheSampleAgree) {
     const char* file;
     const char* tokenizer;
   };
-  for (const Sample& s :
-       {Sample{"stories260K", "stories260K-f32.gguf", "stories260K-f32.gguf"},
-        Sample{"babyllama-tok105", "babyllama105-f32.gguf", "tok105.model"}}) {
+  for (const Sample& s : {Sample{"stories260K", "stories260K-f32.gguf", "stories260K-f32.gguf"},
+                          Sample{"babyllama-tok105", "babyllama105-f32.gguf", "tok105.model"}}) {
     const std::string folder = kData + s.folder + "/";
     LLMOS_NEED(folder + s.file);
     auto runner = ModelRunner::open(folder + s.file);
@@ -173,9 +172,9 @@ std::string base64_decode(std::string_view text) {
   uint32_t bits = 0;
   int count = 0;
   for (const char c : text) {
-    const auto value = std::string_view(
-                           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-                           .find(c);
+    const auto value =
+        std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+            .find(c);
     if (value == std::string_view::npos) break;
     bits = bits << 6 | uint32_t(value);
     if ((count += 6) >= 8) bytes += char(bits >> (count -= 8));
@@ -232,14 +231,13 @@ TEST(RealWeights, GptNanoHasItsGoldenActivations) {
   const Json model =
       parse_json(os::read_file(folder + "gpt-nano-sort-model.json", 1 << 24).value()).value();
   const Json partials =
-      parse_json(os::read_file(folder + "gpt-nano-sort-t0-partials.json", 1 << 24).value())
-          .value();
+      parse_json(os::read_file(folder + "gpt-nano-sort-t0-partials.json", 1 << 24).value()).value();
   const JsonCursor golden(partials, "partials");
   MemorySource source(MemorySource::Mode::kInMemory);
   source.add("nano.gguf", nano_image(JsonCursor(model, "model")).bytes());
   auto runner = ModelRunner::open("nano.gguf", {.source = &source});
   ASSERT_TRUE(runner.ok()) << runner.status().to_string();
-  const std::vector<float> ids = floats_of(golden["idx"]);         // [3, 11]
+  const std::vector<float> ids = floats_of(golden["idx"]);           // [3, 11]
   const std::vector<float> expected = floats_of(golden["lm_head"]);  // [3, 11, 3]
   ASSERT_EQ(ids.size(), 33u);
   ASSERT_EQ(expected.size(), 99u);

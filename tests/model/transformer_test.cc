@@ -95,8 +95,7 @@ TEST(Transformer, LongRopeIsChosenByTheContextOfASequence) {
   EXPECT_NE(within, beyond);
   // Side by side in one batch each keeps its own.
   BlockTable a = runner->new_sequence(), b = runner->new_sequence();
-  const std::vector<float> both =
-      runner->step({{&a, ids, border}, {&b, ids, border + 1}}).value();
+  const std::vector<float> both = runner->step({{&a, ids, border}, {&b, ids, border + 1}}).value();
   std::vector<float> expected = within;
   expected.insert(expected.end(), beyond.begin(), beyond.end());
   EXPECT_EQ(both, expected);
@@ -110,8 +109,8 @@ TEST(Transformer, ComputesOnlyTheRowsAskedFor) {
   ASSERT_TRUE(table.append(10));
   const kernels::AttentionSpan span{.tokens = 10, .blocks = table.blocks().data()};
   const int32_t rows[] = {9, 0, 9};
-  const auto found = runner->model().forward(
-      {.ids = ids, .spans = {&span, 1}, .logit_rows = rows}, runner->cache());
+  const auto found = runner->model().forward({.ids = ids, .spans = {&span, 1}, .logit_rows = rows},
+                                             runner->cache());
   ASSERT_TRUE(found.ok());
   const size_t v = runner->vocabulary();
   ASSERT_EQ(found->size(), 3 * v);
@@ -177,10 +176,9 @@ TEST(Transformer, MisuseIsAProgrammerError) {
   BlockTable table = runner->new_sequence();
   ASSERT_TRUE(table.append(2));
   const kernels::AttentionSpan good{.tokens = 2, .blocks = table.blocks().data()};
-  const kernels::AttentionSpan spans[] = {
-      {.tokens = 1, .blocks = good.blocks},
-      {.first = 1, .tokens = 1, .blocks = good.blocks},
-      {.tokens = 2, .position = -1, .blocks = good.blocks}};
+  const kernels::AttentionSpan spans[] = {{.tokens = 1, .blocks = good.blocks},
+                                          {.first = 1, .tokens = 1, .blocks = good.blocks},
+                                          {.tokens = 2, .position = -1, .blocks = good.blocks}};
   EXPECT_ANY_THROW(
       (void)runner->model().forward({.ids = ids, .spans = {&spans[0], 1}}, runner->cache()));
   EXPECT_ANY_THROW(

@@ -10,7 +10,6 @@ namespace {
 
 ModelConfig config() {
   ModelConfig c;
-  c.layer_count = 1;
   c.dim = 48;
   c.heads = 6;
   c.kv_heads = 2;
@@ -55,7 +54,9 @@ TEST(Workspace, ArraysOfOnePhaseDoNotOverlap) {
       {w.frequencies, 5 * f}, {w.positions, t * 4},   {w.frequency_sets, t * 4}, {w.slots, t * 8},
       {w.x, t * 48 * f},      {w.normed, t * 48 * f}, {w.part, t * 48 * f}};
   const std::vector<Part> phases[] = {
-      {{w.queries, t * 60 * f}, {w.keys, t * 20 * f}, {w.values, t * 20 * f},
+      {{w.queries, t * 60 * f},
+       {w.keys, t * 20 * f},
+       {w.values, t * 20 * f},
        {w.attended, t * 60 * f}},
       {{w.gate, t * 100 * f},
        {w.up, t * 100 * f},
@@ -87,9 +88,8 @@ TEST(Workspace, ParallelResidualsKeepBothNorms) {
 TEST(BatchLimits, AreChecked) {
   EXPECT_TRUE((BatchLimits{.tokens = 1, .logit_rows = 1}.check().ok()));
   EXPECT_TRUE((BatchLimits{.tokens = kBatchTokensMax, .logit_rows = 9}.check().ok()));
-  for (const BatchLimits& bad :
-       {BatchLimits{0, 0}, BatchLimits{4, 5}, BatchLimits{4, 0},
-        BatchLimits{kBatchTokensMax + 1, 1}}) {
+  for (const BatchLimits& bad : {BatchLimits{0, 0}, BatchLimits{4, 5}, BatchLimits{4, 0},
+                                 BatchLimits{kBatchTokensMax + 1, 1}}) {
     EXPECT_EQ(bad.check().code(), Code::kInvalid);
   }
 }

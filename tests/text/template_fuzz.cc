@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the template: parsing and rendering answer, within the limits; text is valid UTF-8 and the
+// Whatever the template: parsing and rendering answer, within the limits; text is valid UTF-8 and
+// the
 // same at every render; a refusal has a short message. The first line of the input may be a JSON
 // context, else a fixed one is used.
 #include <cstdint>
@@ -16,9 +17,11 @@ using namespace llmos;
 
 constexpr const char* kContext = R"({"messages": [
   {"role": "system", "content": "Be brief."}, {"role": "user", "content": "Zażółć 天気 \ud83d\ude00"},
-  {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1.5}}}]},
+  {"role": "assistant", "content": null,
+   "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1.5}}}]},
   {"role": "tool", "content": "[1, 2]"}], "tools": [{"name": "f", "n": 18446744073709551615}],
-  "bos_token": "<s>", "eos_token": "</s>", "l": [3, 1, 2], "d": {"a": 1, "b": [true, -0.5]}, "s": "text"})";
+  "bos_token": "<s>", "eos_token": "</s>",
+  "l": [3, 1, 2], "d": {"a": 1, "b": [true, -0.5]}, "s": "text"})";
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {

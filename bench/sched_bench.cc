@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// sched_bench: policies against each other, on the simulator of tests/support/sched_simulator.h.
+//
+//   sched_bench --policy fcfs,srpt,mlfq --workload sharegpt,azure-conv --rho 0.9 --seeds 5
+//               [--slots 16 --kv-tokens 15000 --token-budget 512 --gap-cv 1] [--requests 5000]
+//               [--swap policy|sync|queued] [--swap-token 32e-6] [--hint-sigma .5] [--tenants]
+//               [--set name=value,...] [--json FILE]
+//
+// The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median
+// of
+// the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "support/sched_simulator.h"
+
+namespace {
+
+using namespace llmos;
+using test::SimResult;
+
+struct Figure {
+  const char* name;
+  double SimResult::*field;
+};
+
+constexpr Figure kFigures[] = {
+    {"jct_mean", &SimResult::jct_mean},
+    {"jct_p50", &SimResult::jct_p50},
+    {"jct_p99", &SimResult::jct_p99},
+    {"normalized_latency_mean", &SimResult::normalized_latency_mean},
+    {"ttft_mean", &SimResult::ttft_mean},
+    {"ttft_p99", &SimResult::ttft_p99},
+    {"slo_attainment", &SimResult::slo_attainment},
+    {"max_gap_max", &SimResult::max_gap_max},
+    {"max_wait", &SimResult::max_wait},
+    {"preemptions", &SimResult::preemptions},
+    {"swap_bytes", &SimResult::swap_bytes},
+    {"jain", &SimResult::jain},
+    {"slowdown_mean", &SimResult::slowdown_mean},
+    {"promotions", &SimResult::promotions},
+};
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t to = std::min(text.find(',', from), text.size());
+    if (to > from) parts.push_back(text.substr(from, to - from));
+    from = to + 1;
+  }
+  return parts;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n == 0 ? 0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
+[[noreturn]] void fail(const std::string& why) {
+  std::fprintf(stderr, "sched_bench: %s\n", why.c_str());
+  std::exit(2);
+}
+
+struct Arguments {
+  std::map<std::string, std::string> values;
+  std::string text(const std::string& name, const std::string& other) const {
+    const auto found = values.find(name);
+    return found == values.end() ? other : found->second;
+  }
+  double number(const std::string& name, double other) const {
+    const auto found = values.find(name);
+    if (found == values.end()) return other;
+    char* end = nullptr;
+    const double value = std::strtod(found->second.c_str(), &end);
+    if (end == found->second.c_str() || *end) fail("--" + name + ": expected a number");
+    return value;
+  }
+};
+
+Arguments parse(int argc, char** argv) {
+  static const char* const known[] = {
+      "policy",       "workload", "rho",      "seeds",      "slots",   "kv-tokens",
+      "token-budget", "gap-cv",   "requests", "swap",       "json",    "hint-sigma",
+      "swap-token",   "tenants",  "set",      "first-seed", "clients", "own-arrivals"};
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    const bool ok = name.starts_with("--") && std::find(std::begin(known), std::end(known),
+                                                        name.substr(2)) != std::end(known);
+    if (!ok) fail("unknown argument " + name);
+    if (name == "--tenants" || name == "--own-arrivals") {
+      arguments.values[name.substr(2)] = "1";
+    } else if (i + 1 < argc) {
+      arguments.values[name.substr(2)] = argv[++i];
+    } else {
+      fail(name + " needs a value");
+    }
+  }
+  return arguments;
+}
+
+// --set name=value: a field of the policy's composition, for studies.
+void set_field(sched::Composition& rules, const std::string& setting) {
+  const size_t equal = setting.find('=');
+  const std::string name = setting.substr(0, equal);
+  const double value = equal == std::string::npos ? 1 : std::atof(setting.c_str() + equal + 1);
+  if (name == "promote_after")
+    rules.promote_after = value;
+  else if (name == "promote_hard_after")
+    rules.promote_hard_after = value;
+  else if (name == "promote_share")
+    rules.promote_share = value;
+  else if (name == "turn_steps")
+    rules.turn_steps = uint32_t(value);
+  else if (name == "turn_swaps")
+    rules.turn_swaps = value;
+  else if (name == "displacement_share")
+    rules.displacement_share = value;
+  else if (name == "displacement_savings")
+    rules.displacement_savings = value;
+  else if (name == "displacement_levels")
+    rules.displacement_levels = uint32_t(value);
+  else if (name == "prompt_gate")
+    rules.prompt_gate = value != 0;
+  else if (name == "sticky")
+    rules.sticky = value != 0;
+  else if (name == "backfill")
+    rules.backfill = value != 0;
+  else if (name == "headroom")
+    rules.headroom_tokens = uint32_t(value);
+  else if (name == "headroom_per_resident")
+    rules.headroom_per_resident = uint32_t(value);
+  else if (name == "fill_max")
+    rules.fill_max = value;
+  else if (name == "keeps_copies")
+    rules.keeps_copies = value != 0;
+  else if (name == "link_bounded")
+    rules.link_bounded = value != 0;
+  else
+    fail("--set: unknown field " + name);
+}
+
+test::SimOptions options_of(const Arguments& arguments, const std::string& policy,
+                            const std::string& workload) {
+  test::SimOptions options;
+  options.policy = policy;
+  options.costs.slots = uint32_t(arguments.number("slots", options.costs.slots));
+  const bool mooncake = workload.find("mooncake") != std::string::npos;
+  options.costs.kv_tokens = uint32_t(arguments.number("kv-tokens", mooncake ? 600000 : 15000));
+  options.costs.tokens_per_step =
+      uint32_t(arguments.number("token-budget", options.costs.tokens_per_step));
+  options.costs.swap_token = arguments.number("swap-token", options.costs.swap_token);
+  options.hint_sigma = arguments.number("hint-sigma", -1);
+  options.tenants = arguments.number("tenants", 0) != 0 || policy == "fair";
+  const std::string swap = arguments.text("swap", "policy");
+  options.swap = swap == "sync"     ? test::SwapMode::kSync
+                 : swap == "queued" ? test::SwapMode::kQueued
+                                    : test::SwapMode::kAsPolicy;
+  std::vector<std::string> settings = split(arguments.text("set", ""));
+  if (policy.starts_with("mlfq") && !settings.empty()) {
+    options.policy_options.alpha = .2;
+    std::erase_if(settings, [&](const std::string& s) {
+      if (!s.starts_with("alpha=")) return false;
+      options.policy_options.alpha = std::atof(s.c_str() + 6);
+      return true;
+    });
+    options.adjust = [settings](sched::Composition& rules) {
+      for (const std::string& setting : settings) set_field(rules, setting);
+    };
+  }
+  return options;
+}
+
+Json row(const std::string& policy, const std::string& workload, double rho,
+         const std::vector<SimResult>& results, const std::vector<SimResult>& fcfs,
+         std::map<std::string, double>& ratios) {
+  Json json = Json::object();
+  json.set("policy", policy);
+  json.set("workload", workload);
+  json.set("rho", rho);
+  Json paired = Json::object();
+  for (const Figure& figure : kFigures) {
+    std::vector<double> values, against;
+    for (size_t i = 0; i < results.size(); ++i) {
+      values.push_back(results[i].*figure.field);
+      if (i < fcfs.size() && fcfs[i].*figure.field > 0) {
+        against.push_back(results[i].*figure.field / (fcfs[i].*figure.field));
+      }
+    }
+    json.set(figure.name, median(values));
+    if (!against.empty()) paired.set(figure.name, ratios[figure.name] = median(against));
+  }
+  json.set("ratio_to_fcfs", std::move(paired));
+  return json;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = parse(argc, argv);
+  const auto policies = split(arguments.text("policy", "fcfs,srpt,gittins,mlfq-skipjoin,mlfq"));
+  const auto workloads = split(arguments.text("workload", "sharegpt"));
+  const double rho = arguments.number("rho", .9), gap_cv = arguments.number("gap-cv", 1);
+  const auto seeds = uint64_t(arguments.number("seeds", 5));
+  Json rows = Json::array();
+  std::printf(
+      "%-14s %-15s  jct   norm   ttft    p99 |   slo  ttft_s  jct_s max_wait max_gap  "
+      "preempt   jain  req/min\n",
+      "workload", "policy");
+  for (const std::string& workload : workloads) {
+    std::vector<SimResult> fcfs;
+    std::vector<std::vector<test::SimRequest>> inputs;
+    for (uint64_t seed = 0; seed < seeds; ++seed) {
+      const test::SimOptions options = options_of(arguments, "fcfs", workload);
+      test::WorkloadOptions wanted;
+      wanted.name = workload;
+      wanted.requests = uint32_t(arguments.number("requests", 5000));
+      wanted.seed = uint64_t(arguments.number("first-seed", 1)) + seed;
+      wanted.clients = uint32_t(arguments.number("clients", 8));
+      wanted.tokens_max = uint32_t(.9 * options.costs.kv_tokens);
+      wanted.own_arrivals = arguments.number("own-arrivals", 0) != 0;
+      auto requests = test::make_workload(wanted);
+      if (!requests.ok()) fail(requests.status().message());
+      if (!wanted.own_arrivals) {
+        const auto rate = test::capacity_rate(*requests, options.costs);
+        if (!rate.ok()) fail(rate.status().message());
+        test::set_arrivals(*requests, rho * *rate, gap_cv, wanted.seed);
+      }
+      inputs.push_back(*std::move(requests));
+    }
+    for (const std::string& policy : policies) {
+      const test::SimOptions options = options_of(arguments, policy, workload);
+      std::vector<SimResult> results;
+      const auto start = std::chrono::steady_clock::now();
+      size_t count = 0;
+      for (const auto& requests : inputs) {
+        auto result = test::simulate(requests, options);
+        if (!result.ok()) fail(result.status().message());
+        results.push_back(*std::move(result));
+        count += requests.size();
+      }
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      if (policy == "fcfs") fcfs = results;
+      std::map<std::string, double> ratio;
+      Json json = row(policy, workload, rho, results, fcfs, ratio);
+      json.set("requests_per_minute", double(count) / took.count() * 60);
+      const auto value = [&](const char* name) { return json.find(name)->if_double().value_or(0); };
+      std::printf(
+          "%-14.14s %-15s %5.2f  %5.2f  %5.3f  %5.2f | %5.3f  %6.2f %6.2f  %7.1f %7.1f %8.0f "
+          " %5.3f %8.0f\n",
+          workload.substr(workload.rfind('/') + 1).c_str(), policy.c_str(), ratio["jct_mean"],
+          ratio["normalized_latency_mean"], ratio["ttft_mean"], ratio["jct_p99"],
+          value("slo_attainment"), value("ttft_mean"), value("jct_mean"), value("max_wait"),
+          value("max_gap_max"), value("preemptions"), value("jain"), value("requests_per_minute"));
+      std::fflush(stdout);
+      rows.push_back(std::move(json));
+    }
+  }
+  if (const std::string path = arguments.text("json", ""); !path.empty()) {
+    Json report = Json::object();
+    report.set("results", std::move(rows));
+    std::ofstream(path) << report.dump_indented() << '\n';
+  }
+  return 0;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// LearnedPolicy: ranks by ValueIndex over a LengthModel learned as requests run and end. With
+// alpha .2 and levels it is `mlfq`, with alpha 1 and exact keys `gittins-learned`.
+//
+// Levels are floor(-log2(index x seconds of a slot's step)), so they do not depend on how fast the
+// engine is; kLevelOffset puts the best of them (a finished prompt, one token to go: near 1) above
+// the first list, and 64 lists reach down to a value 2^-50 of that.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "llmos/extend.h"
+#include "sched/length_model.h"
+#include "sched/value_index.h"
+
+namespace llmos::sched {
+
+class LearnedPolicy final : public SchedulingPolicy {
+ public:
+  enum class Order : uint8_t { kLevels, kKeys };
+
+  LearnedPolicy(double alpha, Order order);
+
+  SchedulingRank rank(const SequenceView& sequence, const SchedulingCosts& costs) override;
+  void ended(const SequenceView& sequence, bool censored) override;
+  uint64_t epoch(double now) override;
+
+  const LengthModel& lengths() const { return lengths_; }
+
+ private:
+  // Tables follow the counts once in so many endings: a quarter of what a bin remembers.
+  static constexpr uint64_t kRebuildEnds = 64;
+  static constexpr double kLevelOffset = 13;
+
+  void rebuild();
+
+  double alpha_;
+  Order order_;
+  LengthModel lengths_;
+  ValueIndex index_;
+  uint64_t built_at_ = 0;  // endings
+  uint64_t epoch_ = 0;
+};
+
+}  // namespace llmos::sched
