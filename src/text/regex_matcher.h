@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the two matchers of a RegexProgram share: plain backtracking (regex_plain.h), and the one that
-// remembers (regex_careful.h).
+// What the two matchers of a RegexProgram share: plain backtracking (regex_plain.h), and the one
+// that remembers (regex_careful.h).
 #pragma once
 
 #include <array>
