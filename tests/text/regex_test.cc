@@ -205,7 +205,8 @@ TEST(Regex, BothMatchersAgreeOnRealPatterns) {
   }
 }
 
-// So many loops that the memory of failures covers 44 KB of text: what stands before a window counts.
+// So many loops that the memory of failures covers 44 KB of text: what stands before a window
+// counts.
 TEST(Regex, WindowsLookBehind) {
   const Regex regex = compiled("(?<=b)a|(?:(?:cd?e){0,200}f){0,30}g");
   std::string text;
