@@ -13,7 +13,10 @@
 //   integers beyond 128 bits; complex numbers; the tags block, extends, include, import, from and
 //   autoescape; the filters filesizeformat, pprint, random, striptags, urlencode, urlize, wordwrap
 //   and xmlattr; the functions cycler and lipsum; the string methods format, format_map, encode,
-//   translate and maketrans; \N{...} and single surrogates in strings.
+//   translate and maketrans; "%#g" and its like; "%d" of a text where the format is markup;
+//   \N{...} and single surrogates in strings; an unknown filter or test in a part that constants
+//   make unreachable.
+// Infinity as a constant, where the original's compiler fails, is a number here.
 // What Python prints with an address, functions and generators, is printed without it.
 #pragma once
 

@@ -116,6 +116,10 @@ Value own_attribute(Heap& heap, const Value& owner, std::string_view name) {
     }
     case Kind::kMacro:
       return macro_attribute(heap, owner.macro(), name);
+    case Kind::kTuple:
+      if (owner.list().group && name == "grouper") return owner.list().items[0];
+      if (owner.list().group && name == "list") return owner.list().items[1];
+      break;
     case Kind::kBool:
     case Kind::kInt:
     case Kind::kFloat:

@@ -321,7 +321,10 @@ Value group_by(Interpreter& interpreter, Arguments& a) {
     std::vector<Value> group;
     for (; i < keyed.size() && equal(heap, keyed[i].key, key); ++i) group.push_back(keyed[i].item);
     if (group.empty()) group.push_back(keyed[i++].item);  // a key that is not equal to itself
-    groups.push_back(heap.tuple({case_sensitive ? key : name, heap.list(std::move(group))}));
+    List* const pair = heap.make<List>();
+    pair->items = {case_sensitive ? key : name, heap.list(std::move(group))};
+    pair->group = true;
+    groups.push_back(Value::tuple(pair));
   }
   return heap.list(std::move(groups));
 }

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "text/jinja/failure.h"
+#include "text/jinja/markup.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/text.h"
 
@@ -26,8 +28,8 @@ struct Directive {
 
 class Formatter {
  public:
-  Formatter(Heap& heap, std::string_view format, const Value& arguments)
-      : heap_(heap), format_(format), arguments_(arguments) {}
+  Formatter(Heap& heap, const Value& format, const Value& arguments)
+      : heap_(heap), format_(format.text()), arguments_(arguments), markup_(format.markup()) {}
 
   std::string run() && {
     while (at_ < format_.size()) {
@@ -132,13 +134,15 @@ class Formatter {
   }
 
   void convert(const Directive& directive, const Value& value) {
+    if (markup_) check_markup(directive, value);
     switch (directive.type) {
       case 's':
-        return text(directive, std::string(str(heap_, value)));
+        return text(directive,
+                    std::string(markup_ ? escaped(heap_, value).text() : str(heap_, value)));
       case 'r':
-        return text(directive, repr(heap_, value));
+        return text(directive, shown(value));
       case 'a':
-        fail_unsupported(Text() << "%a in a format");
+        return text(directive, ascii_only(shown(value)));
       case 'c':
         return character(directive, value);
       case 'd':
@@ -160,6 +164,36 @@ class Formatter {
       default:
         fail_value(Text() << "an unknown letter behind % in a format");
     }
+  }
+
+  // Markup wraps what it formats: as text it is escaped, and only some numbers are seen through.
+  static void check_markup(const Directive& directive, const Value& value) {
+    constexpr std::string_view kTexts = "sra", kNone = "coxX";
+    if (kNone.find(directive.type) != kNone.npos) {
+      fail_type(Text() << "markup formats neither characters nor other bases");
+    }
+    if (value.is_string() && kTexts.find(directive.type) == kTexts.npos) {
+      fail_unsupported(Text() << "a text as a number in a format that is markup");
+    }
+  }
+
+  std::string shown(const Value& value) {
+    std::string text = repr(heap_, value);
+    return markup_ ? std::string(escaped(heap_, Value::string(text)).text()) : text;
+  }
+
+  static std::string ascii_only(std::string_view text) {
+    std::string out;
+    for (size_t at = 0; at < text.size();) {
+      const char32_t c = take_character(text, &at);
+      char escape[16];
+      const char* const form = c < 0x80      ? "%c"
+                               : c < 0x100   ? "\\x%02x"
+                               : c < 0x10000 ? "\\u%04x"
+                                             : "\\U%08x";
+      out.append(escape, size_t(std::snprintf(escape, sizeof escape, form, unsigned(c))));
+    }
+    return out;
   }
 
   Int as_integer(const Value& value, bool truncate) {
@@ -214,6 +248,7 @@ class Formatter {
     if (!value.is_number()) {
       fail_type(Text() << "the format needs a number, found " << type_name(value));
     }
+    if (directive.alternate) fail_unsupported(Text() << "# for a real number in a format");
     const double number = to_double(value);
     std::string digits = real_digits(directive, std::fabs(number));
     if (directive.type < 'a') upper(digits);
@@ -259,6 +294,7 @@ class Formatter {
   Heap& heap_;
   const std::string_view format_;
   const Value& arguments_;
+  const bool markup_;
   std::string out_;
   size_t at_ = 0;
   size_t next_ = 0;
@@ -268,7 +304,7 @@ class Formatter {
 
 Value format_percent(Heap& heap, const Value& format, const Value& arguments) {
   heap.scan(format.text().size());
-  return heap.string(Formatter(heap, format.text(), arguments).run(), format.markup());
+  return heap.string(Formatter(heap, format, arguments).run(), format.markup());
 }
 
 }  // namespace llmos::jinja

@@ -43,6 +43,21 @@ std::string without_underscores(std::string_view text) {
   return plain;
 }
 
+// With 0 to 9 for the decimal digits of all scripts, as Python reads numbers.
+std::string plain_digits(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = take_character(text, &at);
+    const std::optional<int> digit = c < 0x80 ? std::nullopt : decimal_digit(c);
+    if (digit) {
+      out += char('0' + *digit);
+    } else {
+      append_character(out, c);
+    }
+  }
+  return out;
+}
+
 // Underscores stand between digits only.
 bool underscores_fit(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
@@ -182,7 +197,8 @@ Int integer_literal(std::string_view text) {
 }
 
 std::optional<double> parse_float(std::string_view text) {
-  text = strip(text);
+  const std::string digits = plain_digits(strip(text));
+  text = digits;
   if (!underscores_fit(text)) return std::nullopt;
   std::string plain = without_underscores(text);
   std::string_view number = plain;
@@ -217,7 +233,8 @@ std::optional<double> parse_float(std::string_view text) {
 }
 
 std::optional<Int> parse_int(std::string_view text, int base) {
-  text = strip(text);
+  const std::string digits = plain_digits(strip(text));
+  text = digits;
   bool negative = false;
   if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
     negative = text[0] == '-';

@@ -192,7 +192,11 @@ template <Side kFillSide>
 Value justify(Interpreter& interpreter, Arguments& a) {
   const std::string_view filler =
       a.positional[2].missing() ? " " : text_argument(a.positional[2], "center");
-  if (character_count(filler) != 1) fail_type(Text() << "the filler must be one character");
+  // Of markup, the original escapes the filler first, which then is longer.
+  const bool longer = a.positional[0].markup() && filler.find_first_of("&<>'\"") != filler.npos;
+  if (character_count(filler) != 1 || longer) {
+    fail_type(Text() << "the filler must be one character");
+  }
   return interpreter.heap().string(
       padded(interpreter.heap(), self(a), integer_argument(a.positional[1], "center"), filler,
              kFillSide),

@@ -2,6 +2,7 @@
 #include "text/jinja/unicode.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "text/jinja/text.h"
 #include "text/jinja/unicode_table.h"
@@ -9,6 +10,13 @@
 namespace llmos::jinja {
 
 namespace {
+
+const PropertyRange& property_range(char32_t c) {
+  const auto ranges = property_ranges();  // the first begins at 0
+  return *std::prev(
+      std::upper_bound(ranges.begin(), ranges.end(), c,
+                       [](char32_t value, const PropertyRange& r) { return value < r.first; }));
+}
 
 const CaseEntry* find_case(char32_t c) {
   const auto entries = case_entries();
@@ -100,12 +108,13 @@ bool is_line_break(char32_t c) {
          c == 0x2029;
 }
 
-uint16_t character_properties(char32_t c) {
-  const auto ranges = property_ranges();
-  auto found =
-      std::upper_bound(ranges.begin(), ranges.end(), c,
-                       [](char32_t value, const PropertyRange& r) { return value < r.first; });
-  return found == ranges.begin() ? uint16_t{0} : (--found)->properties;
+uint16_t character_properties(char32_t c) { return property_range(c).properties; }
+
+std::optional<int> decimal_digit(char32_t c) {
+  // Digits come in runs from 0 to 9, some runs one behind the other.
+  const PropertyRange& range = property_range(c);
+  if (!(range.properties & kDecimal)) return std::nullopt;
+  return int((c - range.first) % 10);
 }
 
 std::string to_upper(std::string_view text) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ enum CharacterProperty : uint16_t {
   kCaseIgnorable = 512,  // does not end a word for the final sigma
 };
 uint16_t character_properties(char32_t character);
+// The value of a decimal digit of any script.
+std::optional<int> decimal_digit(char32_t character);
 
 // Python's str.upper(), lower() and the mapping to title case of one character.
 std::string to_upper(std::string_view text);

@@ -150,6 +150,7 @@ class Value {
 // The items of a list or a tuple.
 struct List : Object {
   std::vector<Value> items;
+  bool group = false;  // a tuple of groupby: its items are also .grouper and .list
 };
 
 // Keeps the order of insertion; made at once and then constant. Keys are hashable values.
