@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/json_cursor.h"
 #include "base/os_file.h"
 #include "format/end_tokens.h"
 #include "format/protobuf.h"
+#include "format/tokenizer_config.h"
 
 namespace llmos {
 namespace {
@@ -180,6 +184,22 @@ void SentencepieceReader::finish() {
   spec_.normalizer = {std::move(normalizer_)};
 }
 
+// Whether BOS and EOS stand around a text, as the file `config` says it, if it does.
+Status read_surroundings(const std::string& config, TokenizerSpec& spec) {
+  const Result<Json> json = read_json_if_there(config);
+  if (!json.ok()) return json.status();
+  if (!json->is_object()) return {};
+  const JsonCursor root(*json, config);
+  const Result<bool> bos = root["add_bos_token"].boolean_or(!spec.prefix.empty());
+  if (!bos.ok()) return bos.status();
+  const Result<bool> eos = root["add_eos_token"].boolean_or(false);
+  if (!eos.ok()) return eos.status();
+  spec.prefix.clear();
+  if (*bos && spec.bos) spec.prefix = {*spec.bos};
+  if (*eos && spec.eos) spec.suffix = {*spec.eos};
+  return {};
+}
+
 }  // namespace
 
 Result<TokenizerSpec> read_sentencepiece_model(std::string_view bytes) {
@@ -191,8 +211,12 @@ Result<TokenizerSpec> read_sentencepiece_file(const std::string& path) {
   if (!file.ok()) return file.status();
   const auto bytes = file->bytes();
   auto spec = read_sentencepiece_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  if (spec.ok()) return spec;
-  return Status(spec.status().code(), path + ": " + spec.status().message());
+  if (!spec.ok()) return Status(spec.status().code(), path + ": " + spec.status().message());
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  if (Status status = apply_files_beside(directory.string(), *spec); !status.ok()) return status;
+  const std::string config = (directory / "tokenizer_config.json").string();
+  if (Status status = read_surroundings(config, *spec); !status.ok()) return status;
+  return spec;
 }
 
 }  // namespace llmos

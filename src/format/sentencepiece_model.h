@@ -16,12 +16,11 @@ namespace llmos {
 // Models   BPE and unigram. Exact as sentencepiece encodes; control symbols are recognised in the
 //          text besides, if the caller asks for special tokens.
 // BOS      A model file does not say whether a text begins with BOS. The tokenizer_config.json
-// beside
-//          it may (add_bos_token, add_eos_token); else BOS is added where the model has one, which
-//          is
-//          right for the Llama family, and EOS is not.
+//          beside it may (add_bos_token, add_eos_token); else BOS is added where the model has one,
+//          which is right for the Llama family, and EOS is not.
 // Failure  kCorrupt with the place of the byte; kUnsupported for models of words or characters.
 Result<TokenizerSpec> read_sentencepiece_model(std::string_view bytes);
+// With what the files of tokenizer_config.h beside it add.
 Result<TokenizerSpec> read_sentencepiece_file(const std::string& path);
 
 }  // namespace llmos

@@ -25,7 +25,8 @@ namespace llmos {
 // Threads  Every const method from any number of threads.
 class Decoder {
  public:
-  // Failure: kUnsupported for steps in an order that does not stream.
+  // Failure: kUnsupported for steps in an order that does not stream; kExhausted for steps that
+  // make far more of the tokens than their texts are.
   static Result<Decoder> create(const TokenizerSpec& spec);
 
   // Where a text stands that is being decoded.
@@ -48,7 +49,7 @@ class Decoder {
   std::string bytes_;
   std::vector<size_t> begins_;
   std::vector<bool> special_;
-  bool spaces_ = false;  // one between two tokens
+  bool spaces_ = false;                   // one between two tokens
   std::vector<DecoderStep> first_steps_;  // of the first token, where they differ; else empty
   std::string strip_;                     // dropped at the beginning of the text,
   uint32_t strip_count_ = 0;              // up to so many times,
