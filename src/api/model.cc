@@ -29,7 +29,7 @@ Result<TokenizerSpec> read_spec(const Checkpoint& checkpoint) {
 // The tokenizer that comes with the weights. Nothing where there is none; an error where there is
 // one that cannot be used.
 Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint) {
-  const Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
+  Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
     Result<TokenizerSpec> spec = read_spec(checkpoint);
     if (!spec.ok()) return spec.status();
     return make_tokenizer(*std::move(spec));
@@ -66,8 +66,7 @@ Result<Model> Model::open(const std::string& path, const ModelOptions& options) 
   if (!file.ok()) return file.status();
   const Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, options);
   if (!plan.ok()) return plan.status();
-  Result<std::optional<Tokenizer>> tokenizer =
-      open_tokenizer(*checkpoint);
+  Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
   if (!tokenizer.ok()) return tokenizer.status();
 
   auto impl = std::make_unique<Impl>();
