@@ -103,8 +103,9 @@ void Unigram::extend(const Step& from, uint32_t begin, std::vector<Step>& steps,
 
 // A user-defined token beats every other way through its text.
 double Unigram::score(TokenId token, size_t bytes) const {
-  return user_defined_[size_t(token)] ? double(float(bytes) * float(score_max_)) - 0.1
-                                      : scores_[size_t(token)];
+  if (!user_defined_[size_t(token)]) return scores_[size_t(token)];
+  const double score = double(float(bytes) * float(score_max_)) - 0.1;
+  return float_scores_ ? double(float(score)) : score;
 }
 
 void Unigram::offer(Step& step, TokenId token, uint32_t begin, double sum) const {
