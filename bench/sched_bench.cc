@@ -47,6 +47,9 @@ constexpr Figure kFigures[] = {
     {"jain", &SimResult::jain},
     {"slowdown_mean", &SimResult::slowdown_mean},
     {"promotions", &SimResult::promotions},
+    {"plan_p50_us", &SimResult::plan_p50_us},
+    {"plan_p99_us", &SimResult::plan_p99_us},
+    {"service_gap", &SimResult::service_gap},
 };
 
 std::vector<std::string> split(const std::string& text) {
