@@ -101,7 +101,8 @@ TEST(AddedTokens, TakesTheWhiteSpaceBesideIt) {
   EXPECT_THAT(parts_of(llama, "a\u3000<l>"), ElementsAre("a\u3000", "[<l>]"));
 }
 
-// As HF: "[r]" takes all the white space, but then "\t" is found in it, and text goes on behind that.
+// As HF: "[r]" takes all the white space, but then "\t" is found in it, and text goes on behind
+// that.
 TEST(AddedTokens, ATokenInsideWhiteSpaceThatWasTaken) {
   AddedToken right = token(1, "[r]");
   right.rstrip = true;
