@@ -21,7 +21,7 @@ Unigram::Unigram(const TokenizerSpec& spec)
     : scores_(spec.scores), float_scores_(spec.float_scores), bytes_(spec) {
   std::vector<ByteTrie::Key> keys;
   double least = std::numeric_limits<double>::infinity();
-  double most = std::numeric_limits<float>::min();  // the start that sentencepiece has
+  double most = 0.1;  // the start that fits sentencepiece 0.2.3; it can turn a tie
   std::vector<bool> is_added(spec.tokens.size());
   for (const AddedToken& added : spec.added_tokens) is_added[size_t(added.id)] = true;
   user_defined_.resize(spec.tokens.size());
