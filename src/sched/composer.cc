@@ -152,8 +152,7 @@ void Scheduler::Impl::settle_claims(double now) {
   while (!claims.empty()) {
     const SequenceIndex index = claims.front();
     // Those whose memory it waits for may have stayed away for good: then it takes what there is.
-    const uint64_t wanted = need(records[index]) + (system.size() > 1 ? decodes_now : 0);
-    if (wanted > free_tokens()) {
+    if (need(records[index]) > free_tokens()) {
       if (leaving_tokens > 0) return;
       unclaim(index);
       join_line(index);
@@ -278,7 +277,7 @@ bool Scheduler::Impl::may_displace(const Sequence& newcomer, const Place& place,
 }
 
 double Scheduler::Impl::idleness(const Sequence& s) const {
-  const double held = s.reserved_tokens;
+  const double held = s.view.held_tokens - s.shared_tokens;
   const double dirty = held - std::min<double>(held, s.clean_tokens);
   return (held * held + dirty * dirty / 2) / double(capacity) * costs.swap_token /
          config.composition.link_share;
@@ -300,7 +299,8 @@ bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double
   while (count < victims.size() && room < wanted) {
     const Sequence& s = records[victims[count++]];
     room += s.reserved_tokens;
-    traffic += s.reserved_tokens - std::min(s.reserved_tokens, s.clean_tokens);
+    const uint32_t own = s.view.held_tokens - s.shared_tokens;
+    traffic += own - std::min(own, s.clean_tokens);
   }
   if (room < wanted) return false;
   const double link = rules.link_share * step_seconds / std::max(costs.swap_token, 1e-12);
