@@ -6,8 +6,8 @@
 //               [--swap policy|sync|queued] [--swap-token 32e-6] [--hint-sigma .5] [--tenants]
 //               [--set name=value,...] [--steps-max N] [--json FILE]
 //
-// The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median of
-// the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
+// The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median
+// of the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
