@@ -7,8 +7,7 @@
 //               [--set name=value,...] [--steps-max N] [--json FILE]
 //
 // The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median
-// of
-// the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
+// of the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

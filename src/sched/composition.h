@@ -14,8 +14,8 @@
 //
 // Defaults. Chosen on the six mixes of bench/README.md together, one setting for all. A late and
 // firm promotion (14 s, then anybody may be pushed out) beats an early and polite one (10 s, 15 s):
-// on the prompt-heavy mix .52 instead of .55 of FCFS's mean latency, and the longest wait is shorter
-// too, because fewer large contexts are moved.
+// on the prompt-heavy mix .50 instead of .55 of FCFS's mean latency, and the longest wait is
+// shorter too, because fewer large contexts are moved.
 #pragma once
 
 #include <cstdint>
