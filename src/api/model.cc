@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "api/load_plan.h"
+#include "api/model_files.h"
 #include "api/model_impl.h"
 #include "api/model_info.h"
 #include "base/check.h"
 #include "base/text.h"
-#include "format/tokenizer_gguf.h"
 #include "model/architecture.h"
-#include "text/tokenizer_impl.h"
 
 namespace llmos {
 namespace {
@@ -23,25 +22,6 @@ Status check_threads(const ModelOptions& options) {
   return {Code::kInvalid,
           (Text() << "threads: expected at most " << kThreadsMax << ", found " << options.threads)
               .str()};
-}
-
-// The tokenizer that comes with the weights. Nothing where there is none; an error where there is
-// one that cannot be used.
-Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint) {
-  Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
-    if (checkpoint.kind() == CheckpointKind::kHuggingFace) {
-      return Tokenizer::open(checkpoint.path());
-    }
-    if (!checkpoint.metadata().has("tokenizer.ggml.model")) {
-      return Status(Code::kNotFound, "no tokenizer in the file");
-    }
-    Result<TokenizerSpec> spec = read_gguf_tokenizer(checkpoint.metadata());
-    if (!spec.ok()) return spec.status();
-    return make_tokenizer(*std::move(spec));
-  }();
-  if (tokenizer.ok()) return std::optional<Tokenizer>(*std::move(tokenizer));
-  if (tokenizer.status().code() == Code::kNotFound) return std::optional<Tokenizer>();
-  return tokenizer.status();
 }
 
 }  // namespace

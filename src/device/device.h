@@ -47,7 +47,7 @@ class ComputeDevice {
   int threads() const noexcept { return stream_.team_size(); }
   const kernels::KernelTable& kernels() const noexcept { return *table_; }
 
-  Stream& stream() noexcept { return stream_; }
+  ComputeStream& stream() noexcept { return stream_; }
 
   // Zeroed. kExhausted when the cap or the system refuses.
   Result<Buffer> allocate(size_t bytes) { return Buffer::create(budget_, bytes); }
@@ -62,7 +62,7 @@ class ComputeDevice {
   const kernels::KernelTable* table_;
   std::unique_ptr<WorkerPool> pool_;  // null: a team of one
   ByteBudget budget_;
-  Stream stream_;
+  ComputeStream stream_;
   std::string name_;
 };
 

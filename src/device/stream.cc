@@ -5,21 +5,21 @@
 
 namespace llmos {
 
-Stream::Stream(WorkerPool* pool, size_t capacity)
+ComputeStream::ComputeStream(WorkerPool* pool, size_t capacity)
     : pool_(pool && pool->size() > 1 ? pool : nullptr),
       capacity_(capacity),
       entries_(std::make_unique_for_overwrite<Entry[]>(capacity)) {
   LLMOS_CHECK(capacity > 0) << "a stream holds at least one launch";
 }
 
-Stream::Entry& Stream::next(bool after_barrier) {
+ComputeStream::Entry& ComputeStream::next(bool after_barrier) {
   if (count_ == capacity_) finish();
   Entry& entry = entries_[count_++];
   entry.after_barrier = after_barrier;
   return entry;
 }
 
-void Stream::run_member(int rank, int size) {
+void ComputeStream::run_member(int rank, int size) {
   const kernels::Launch launch{.rank = rank, .size = size};
   for (size_t i = 0; i < count_; ++i) {
     const Entry& entry = entries_[i];
@@ -28,7 +28,7 @@ void Stream::run_member(int rank, int size) {
   }
 }
 
-void Stream::finish() {
+void ComputeStream::finish() {
   if (count_ == 0) return;
   if (pool_) {
     pool_->run([this](int rank, int size) { run_member(rank, size); });

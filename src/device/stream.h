@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stream: operations in program order, executed together.
+// ComputeStream: operations in program order, executed together.
 //
 //   stream.launch(table.norm, norm_params);
 //   stream.launch(table.matmul, queries);
@@ -26,7 +26,7 @@
 
 namespace llmos {
 
-class Stream {
+class ComputeStream {
  public:
   // A layer is about 20 launches; 4,096 hold a step of 200 layers. At 320 bytes each, 1.3 MB.
   static constexpr size_t kCapacity = 4096;
@@ -34,7 +34,7 @@ class Stream {
   static constexpr size_t kParamsBytesMax = 256;
 
   // Without a pool the calling thread is the team.
-  explicit Stream(WorkerPool* pool = nullptr, size_t capacity = kCapacity);
+  explicit ComputeStream(WorkerPool* pool = nullptr, size_t capacity = kCapacity);
 
   // Runs after everything launched before it.
   template <class Params>

@@ -15,7 +15,7 @@ namespace llmos {
 class Step {
  public:
   Step(const ModelConfig& config, const ModelWeights& weights, const Workspace& workspace,
-       const kernels::KernelTable& ops, Stream& stream, const BlockPool& cache, const Batch& batch)
+       const kernels::KernelTable& ops, ComputeStream& stream, const BlockPool& cache, const Batch& batch)
       : c(config),
         weights_(weights),
         w(workspace),
@@ -61,7 +61,7 @@ class Step {
   const ModelWeights& weights_;
   const Workspace& w;
   const kernels::KernelTable& ops_;
-  Stream& stream_;
+  ComputeStream& stream_;
   const BlockPool& cache_;
   const Batch& batch_;
   const int64_t tokens_;

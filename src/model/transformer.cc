@@ -46,7 +46,7 @@ Status Transformer::make_workspace() {
 Result<std::span<const float>> Transformer::forward(const Batch& batch, const BlockPool& cache) {
   if (Status status = check(batch, cache); !status.ok()) return status;
   place_tokens(batch, cache.layout().shape().block_tokens);
-  Stream& stream = device_->stream();
+  ComputeStream& stream = device_->stream();
   Step(config_, weights_.parts(), workspace_, device_->kernels(), stream, cache, batch).run();
   stream.finish();
   return std::span<const float>(workspace_.logits, batch.logit_rows.size() * config_.vocabulary);

@@ -44,7 +44,7 @@ void count(const CountParams& p, const kernels::Launch& launch) {
 TEST(Stream, RunsWhatWasLaunchedOnEveryMember) {
   for (const int members : {1, 2, 3}) {
     const auto pool = WorkerPool::create({.members = members}).value();
-    Stream stream(pool.get());
+    ComputeStream stream(pool.get());
     EXPECT_EQ(stream.team_size(), members);
     std::atomic<int> calls{0}, seen{0};
     stream.launch(count, {&calls, &seen});
@@ -61,7 +61,7 @@ TEST(Stream, RunsWhatWasLaunchedOnEveryMember) {
 }
 
 TEST(Stream, WithoutAPoolTheCallerIsTheTeam) {
-  Stream stream;
+  ComputeStream stream;
   EXPECT_EQ(stream.team_size(), 1);
   std::atomic<int> calls{0}, seen{0};
   stream.launch(count, {&calls, &seen});
@@ -70,7 +70,7 @@ TEST(Stream, WithoutAPoolTheCallerIsTheTeam) {
 }
 
 TEST(Stream, ParametersAreCopied) {
-  Stream stream;
+  ComputeStream stream;
   std::atomic<int> calls{0}, others{0}, seen{0};
   CountParams params{&calls, &seen};
   stream.launch(count, params);
@@ -87,7 +87,7 @@ TEST(Stream, DependentLaunchesSeeEachOthersResults) {
   for (const int members : {1, 2, 4}) {
     const auto pool = WorkerPool::create({.members = members}).value();
     // Small, so that programs outgrow it and are run in parts.
-    Stream stream(pool.get(), 7);
+    ComputeStream stream(pool.get(), 7);
     for (int program = 0; program < 200; ++program) {
       std::vector<uint64_t> cells(kRows * kWidth), expected;
       for (uint64_t& cell : cells) cell = rng.u64();
@@ -108,7 +108,7 @@ TEST(Stream, DependentLaunchesSeeEachOthersResults) {
 
 TEST(Stream, AStepAllocatesNothing) {
   const auto pool = WorkerPool::create({.members = 2}).value();
-  Stream stream(pool.get());
+  ComputeStream stream(pool.get());
   std::vector<uint64_t> cells(4 * 16);
   const auto step = [&] {
     for (int i = 0; i < 100; ++i) stream.launch(mix, {cells.data(), 16, i % 4, (i + 1) % 4, 1});
