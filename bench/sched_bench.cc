@@ -6,7 +6,8 @@
 //               [--swap policy|sync|queued] [--swap-token 32e-6] [--hint-sigma .5] [--tenants]
 //               [--set name=value,...] [--json FILE]
 //
-// The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median of
+// The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median
+// of
 // the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
 #include <algorithm>
 #include <chrono>

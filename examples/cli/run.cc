@@ -64,13 +64,17 @@ Result<std::vector<TokenId>> prompt_ids(const Model& model, const Arguments& arg
 
 // Reads every flag before the model is loaded: a typing error must not cost a minute.
 llmos::GenerateOptions generate_options(const Arguments& arguments) {
-  return {.sampling = {.temperature = float(arguments.number("--temperature", 0)),
-                       .top_k = uint32_t(arguments.natural("--top-k", 0)),
-                       .top_p = float(arguments.number("--top-p", 1)),
-                       .min_p = float(arguments.number("--min-p", 0)),
-                       .seed = arguments.natural("--seed", 0, UINT64_MAX)},
-          .tokens_max = uint32_t(arguments.natural("--max-tokens", 256)),
-          .stop = arguments.all("--stop")};
+  // Statement by statement: g++ 12 destroys members that were never made when a designated
+  // initialiser throws.
+  llmos::GenerateOptions options;
+  options.sampling.temperature = float(arguments.number("--temperature", 0));
+  options.sampling.top_k = uint32_t(arguments.natural("--top-k", 0));
+  options.sampling.top_p = float(arguments.number("--top-p", 1));
+  options.sampling.min_p = float(arguments.number("--min-p", 0));
+  options.sampling.seed = arguments.natural("--seed", 0, UINT64_MAX);
+  options.tokens_max = uint32_t(arguments.natural("--max-tokens", 256));
+  options.stop = arguments.all("--stop");
+  return options;
 }
 
 void check_prompt_flags(const Arguments& arguments) {

@@ -92,12 +92,14 @@ struct ModelOptions {
   LoadProgress* progress{};
 };
 
-// The exact bytes that Model::open() with the same options takes.
+// The exact bytes that Model::open() with the same options takes, in whole pages of memory. Not
+// counted are the tokenizer and what describes the model: some megabytes at most, whatever its
+// size.
 struct ModelPlan {
   uint64_t weights_mapped{};  // read from the file where they lie; the system may drop and reread
   uint64_t weights_copied{};  // in memory of their own: another layout, or norms as f32
   uint64_t kv_bytes_per_token{};
-  uint64_t kv_bytes{};  // for `context` tokens, whole blocks
+  uint64_t kv_bytes{};  // for `context` tokens, in whole blocks
   uint64_t workspace{};
   uint64_t total{};
   uint32_t context{};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a caller asks for, and what comes back.
 //
-//   engine.generate({.prompt = "Once upon a time", .sampling = {.temperature = 0}, .tokens_max = 64});
+//   engine.generate({.prompt = "Once upon a time", .sampling = {.temperature = 0}, .tokens_max =
+//   64});
 //   engine.generate({.prompt = std::vector<llmos::Message>{{.role = "user", .content = "Hello"}}});
 #pragma once
 

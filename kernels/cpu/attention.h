@@ -4,9 +4,10 @@
 // Bound   one token: bytes of the cache. A chunk: FMA and exp.
 // Layout  An item of work is a group of query heads of one kv head, times some tokens of a
 //         span: together up to kItemQueries queries, which share every decoded tile of keys and
-//         values. Tiles are at most kTileKeys keys of one block, and begin at multiples of it in
-//         the block: where they begin depends on the position only, not on the chunk that is
-//         computed. A query passes its tiles in ascending order, whoever else is in the item.
+//         values. A tile is kTileKeys keys from a multiple of kTileKeys on, gathered from as many
+//         blocks as it takes: what it holds depends on the position only, not on the chunk that is
+//         computed nor on the size of blocks. A query passes its tiles in ascending order, whoever
+//         else is in the item. So the sums are the same bits in all of these cases.
 #pragma once
 
 #include "kernels/cpu/decode.h"
@@ -177,14 +178,26 @@ LLMOS_INLINE KeyRange in_tile(const Query& query, int64_t start, int64_t count) 
   return {first, max_of(first, min_of(query.keys.last - start, count))};
 }
 
+// The rows of the item's head at positions [start, start + count), from one block after another.
+void gather_tile(const KvLayer& cache, const Item& item, const std::byte* rows_of_blocks,
+                 int64_t start, int64_t count, HeadRows& rows) {
+  const size_t row_bytes = cache_row_bytes(cache);
+  float* to = rows.values;
+  for (const int64_t end = start + count; start < end;) {
+    const int64_t place = start % cache.block_tokens;
+    const int64_t run = min_of(cache.block_tokens - place, end - start);
+    const size_t at = size_t(item.span->blocks[start / cache.block_tokens]) * cache.block_bytes +
+                      size_t(item.kv_head * cache.block_tokens + place) * row_bytes;
+    decode_tile(cache, rows_of_blocks + at, run, to);
+    start += run;
+    to += run * item.padded;
+  }
+}
+
 void attend_tile(const AttentionParams& p, Item& item, int64_t start, int64_t count,
                  HeadRows& rows) {
-  const KvLayer& cache = p.cache;
-  const int64_t place = start % cache.block_tokens;
-  const size_t at = size_t(item.span->blocks[start / cache.block_tokens]) * cache.block_bytes +
-                    size_t(item.kv_head * cache.block_tokens + place) * cache_row_bytes(cache);
   float weights[kItemQueries][kTileKeys] = {};
-  decode_tile(cache, cache.keys + at, count, rows.values);
+  gather_tile(p.cache, item, p.cache.keys, start, count, rows);
   for (int q = 0; q < item.count; ++q) {
     const KeyRange range = in_tile(item.queries[q], start, count);
     if (range.first >= range.last) continue;
@@ -194,7 +207,7 @@ void attend_tile(const AttentionParams& p, Item& item, int64_t start, int64_t co
     }
     weigh(p, item.queries[q], range, weights[q], item.sums + q * item.padded, item.padded);
   }
-  decode_tile(cache, cache.values + at, count, rows.values);
+  gather_tile(p.cache, item, p.cache.values, start, count, rows);
   for (int q = 0; q < item.count; ++q) {
     const KeyRange range = in_tile(item.queries[q], start, count);
     add_values(weights[q], rows.values, range, item.padded, item.sums + q * item.padded);
@@ -210,15 +223,8 @@ void attend_item(const AttentionParams& p, Item& item) {
   HeadRows rows;
   // dot_four may read rows behind the last of a tile; what it finds there is not used.
   std::memset(rows.values, 0, size_t(kTileKeys * item.padded) * sizeof(float));
-  const int64_t block_tokens = p.cache.block_tokens;
-  const int64_t first_place = all.first % block_tokens;
-  int64_t start = all.first - first_place % kTileKeys;
-  while (start < all.last) {
-    const int64_t block_end = start - start % block_tokens + block_tokens;
-    const int64_t count = min_of(min_of(kTileKeys, block_end - start), all.last - start);
-    attend_tile(p, item, start, count, rows);
-    start += min_of(kTileKeys, block_end - start);
-  }
+  for (int64_t start = all.first - all.first % kTileKeys; start < all.last; start += kTileKeys)
+    attend_tile(p, item, start, min_of(kTileKeys, all.last - start), rows);
   for (int q = 0; q < item.count; ++q) {
     const Query& query = item.queries[q];
     float* out = p.out + query.token * p.out_stride + query.head * p.cache.head_dim;

@@ -2,6 +2,7 @@
 #include "llmos/engine.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "api/engine_impl.h"
@@ -155,11 +156,14 @@ class Opening {
 
 }  // namespace
 
-Result<Engine> Engine::open(const std::string& model_path, const EngineOptions& options) {
+Result<Engine> Engine::open(const std::string& model_path, const EngineOptions& options) try {
   if (Status status = check_options(options); !status.ok()) return status;
+  if (Status status = check_threads(options.threads); !status.ok()) return status;
   auto impl = std::make_unique<Impl>();
   if (Status status = Opening(options, *impl).load(model_path); !status.ok()) return status;
   return Engine(std::move(impl));
+} catch (const std::bad_alloc&) {
+  return out_of_memory(model_path);
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

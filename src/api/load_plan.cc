@@ -2,6 +2,7 @@
 #include "api/load_plan.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/text.h"
 #include "device/buffer.h"
@@ -20,6 +21,9 @@ constexpr uint32_t kBatchTokensDefault = 512;
 constexpr uint32_t kLogitRows = 32;
 // Blocks of one sequence: any size does, 16 is what the engine uses.
 constexpr uint32_t kBlockTokens = 16;
+
+// More threads than any machine has (WorkerPool::kMembersMax).
+constexpr uint32_t kThreadsMax = 1024;
 
 Result<DType> kv_dtype(const std::string& name) {
   const std::string_view wanted = name.empty() ? "f32" : std::string_view(name);
@@ -46,6 +50,16 @@ Result<uint32_t> context_of(const ModelConfig& config, const ModelOptions& optio
 
 }  // namespace
 
+Status check_threads(uint32_t threads) {
+  if (threads <= kThreadsMax) return {};
+  return {Code::kInvalid,
+          (Text() << "threads: expected at most " << kThreadsMax << ", found " << threads).str()};
+}
+
+Status out_of_memory(const std::string& path) {
+  return {Code::kExhausted, path + ": out of memory"};
+}
+
 Result<LoadPlan> make_load_plan(const Checkpoint& checkpoint, const ModelFile& file,
                                 const ModelOptions& options) {
   const Result<DType> dtype = kv_dtype(options.kv_type);
@@ -62,17 +76,19 @@ Result<LoadPlan> make_load_plan(const Checkpoint& checkpoint, const ModelFile& f
   if (!weights.ok()) return weights.status();
 
   const uint64_t blocks = (uint64_t{*context} + kBlockTokens - 1) / kBlockTokens;
+  const size_t workspace = Workspace::lay_out(file.config, limits, nullptr).bytes;
+  // What buffers take: whole pages.
   ModelPlan bytes{.weights_mapped = weights->mapped,
-                  .weights_copied = weights->copied,
+                  .weights_copied = Buffer::bytes_taken(weights->copied),
                   .kv_bytes_per_token = layout->bytes_per_token(),
-                  .kv_bytes = blocks * layout->block_bytes(),
-                  .workspace = Workspace::lay_out(file.config, limits, nullptr).bytes,
+                  .kv_bytes = Buffer::bytes_taken(blocks * layout->block_bytes()),
+                  .workspace = Buffer::bytes_taken(workspace),
                   .context = *context};
   bytes.total = bytes.weights_mapped + bytes.weights_copied + bytes.kv_bytes + bytes.workspace;
   return LoadPlan{bytes, limits, *std::move(layout), blocks};
 }
 
-Result<ModelPlan> plan(const std::string& path, const ModelOptions& options) {
+Result<ModelPlan> plan(const std::string& path, const ModelOptions& options) try {
   const Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = options.source});
   if (!checkpoint.ok()) return checkpoint.status();
   const Result<ModelFile> file = read_model(*checkpoint);
@@ -80,6 +96,8 @@ Result<ModelPlan> plan(const std::string& path, const ModelOptions& options) {
   const Result<LoadPlan> made = make_load_plan(*checkpoint, *file, options);
   if (!made.ok()) return made.status();
   return made->bytes;
+} catch (const std::bad_alloc&) {
+  return out_of_memory(path);
 }
 
 }  // namespace llmos

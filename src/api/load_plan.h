@@ -18,6 +18,12 @@ struct LoadPlan {
   uint64_t blocks;  // for one sequence of the whole context
 };
 
+// kInvalid beyond what any machine has: a mistake of units.
+Status check_threads(uint32_t threads);
+
+// kExhausted for a model whose description or tokenizer did not fit.
+Status out_of_memory(const std::string& path);
+
 // Reads no weight. kInvalid: an option that has no meaning, or not for this model.
 Result<LoadPlan> make_load_plan(const Checkpoint& checkpoint, const ModelFile& file,
                                 const ModelOptions& options);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "llmos/model.h"
 
+#include <new>
 #include <utility>
 
 #include "api/load_plan.h"
@@ -8,23 +9,9 @@
 #include "api/model_impl.h"
 #include "api/model_info.h"
 #include "base/check.h"
-#include "base/text.h"
 #include "model/architecture.h"
 
 namespace llmos {
-namespace {
-
-// More threads than any machine has are a mistake of units (WorkerPool::kMembersMax).
-constexpr uint32_t kThreadsMax = 1024;
-
-Status check_threads(const ModelOptions& options) {
-  if (options.threads <= kThreadsMax) return {};
-  return {Code::kInvalid,
-          (Text() << "threads: expected at most " << kThreadsMax << ", found " << options.threads)
-              .str()};
-}
-
-}  // namespace
 
 Status Model::Impl::start(const Checkpoint& checkpoint, const LoadPlan& load,
                           const ModelOptions& options) {
@@ -43,15 +30,16 @@ Status Model::Impl::start(const Checkpoint& checkpoint, const LoadPlan& load,
   return {};
 }
 
-Result<Model> Model::open(const std::string& path, const ModelOptions& options) {
-  if (Status status = check_threads(options); !status.ok()) return status;
+Result<Model> Model::open(const std::string& path, const ModelOptions& options) try {
+  if (Status status = check_threads(options.threads); !status.ok()) return status;
   const Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = options.source});
   if (!checkpoint.ok()) return checkpoint.status();
   const Result<ModelFile> file = read_model(*checkpoint);
   if (!file.ok()) return file.status();
   const Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, options);
   if (!plan.ok()) return plan.status();
-  Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
+  Result<std::optional<Tokenizer>> tokenizer =
+      open_tokenizer(*checkpoint);
   if (!tokenizer.ok()) return tokenizer.status();
 
   auto impl = std::make_unique<Impl>();
@@ -60,6 +48,8 @@ Result<Model> Model::open(const std::string& path, const ModelOptions& options) 
   impl->tokenizer = *std::move(tokenizer);
   if (Status status = impl->start(*checkpoint, *plan, options); !status.ok()) return status;
   return Model(std::move(impl));
+} catch (const std::bad_alloc&) {
+  return out_of_memory(path);
 }
 
 Model::Model(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}

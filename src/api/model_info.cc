@@ -2,7 +2,9 @@
 #include "api/model_info.h"
 
 #include <algorithm>
+#include <new>
 
+#include "api/load_plan.h"
 #include "base/text.h"
 #include "model/architecture.h"
 
@@ -80,7 +82,7 @@ void add_names(ModelInfo& info, const Checkpoint& checkpoint) {
 }
 
 void add_config(ModelInfo& info, const ModelConfig& config) {
-  info.layers = config.layer_count;
+  info.layers = config.layer_count();
   info.dim = config.dim;
   info.heads = config.heads;
   info.kv_heads = config.kv_heads;
@@ -124,10 +126,12 @@ ModelInfo make_model_info(const Checkpoint& checkpoint, const Result<ModelFile>&
   return info;
 }
 
-Result<ModelInfo> inspect(const std::string& path, WeightSource* source) {
+Result<ModelInfo> inspect(const std::string& path, WeightSource* source) try {
   Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = source});
   if (!checkpoint.ok()) return checkpoint.status();
   return make_model_info(*checkpoint, read_model(*checkpoint));
+} catch (const std::bad_alloc&) {
+  return out_of_memory(path);
 }
 
 }  // namespace llmos

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "api/load_plan.h"
 #include "base/text.h"
 #include "format/quantise.h"
 #include "llmos/model.h"
@@ -14,6 +15,7 @@ Result<QuantizeReport> quantize(const std::string& from, const std::string& to,
                           << "found \"" << printable(options.type, 40) << '"')
                       .str());
   }
+  if (Status status = check_threads(options.threads); !status.ok()) return status;
   const Result<QuantiseResult> result = quantise_gguf(from, to,
                                                       {.dtype = *dtype,
                                                        .threads = int(options.threads),

@@ -45,7 +45,8 @@ struct SamplerInput {
 };
 
 // The chosen token is a function of the options, the input and, with mirostat, the tokens chosen
-// before: it does not depend on what else runs. All that must be kept to go on elsewhere is state().
+// before: it does not depend on what else runs. All that must be kept to go on elsewhere is
+// state().
 // Random numbers are counted by the place in the answer.
 // Threads  one at a time.
 // Cost     O(vocabulary + tokens). Nothing allocates.

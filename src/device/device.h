@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "device/buffer.h"
-#include "device/stream.h"
+#include "device/compute_stream.h"
 #include "kernels/kernels.h"
 #include "llmos/status.h"
 #include "llmos/types.h"

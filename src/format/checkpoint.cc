@@ -36,10 +36,16 @@ namespace {
 
 constexpr size_t kShownBytesMax = 96;  // of a name in a message
 
-bool names_file(const std::string& path, WeightSource* source) {
-  if (source) return path.ends_with(".gguf") || source->size(path).ok();
-  std::error_code ignored;
-  return !std::filesystem::is_directory(path, ignored);
+Result<bool> names_file(const std::string& path, WeightSource* source) {
+  if (!source) {
+    std::error_code ignored;
+    return !std::filesystem::is_directory(path, ignored);
+  }
+  if (path.ends_with(".gguf")) return true;
+  const Result<uint64_t> size = source->size(path);
+  if (!size.ok() && size.status().code() != Code::kNotFound)
+    return Status(size.status().code(), path + ": " + size.status().message());
+  return size.ok();
 }
 
 // People open these; what they mean is the directory.
@@ -89,9 +95,10 @@ Status Checkpoint::Impl::read_hf() {
 
 Result<Checkpoint> Checkpoint::open(const std::string& path, const CheckpointOptions& options) {
   try {
-    const WeightPath place = names_file(path, options.source)
-                                 ? split_path(path, options.source)
-                                 : WeightPath{WeightDirectory(path, options.source), ""};
+    const Result<bool> is_file = names_file(path, options.source);
+    if (!is_file.ok()) return is_file.status();
+    const WeightPath place = *is_file ? split_path(path, options.source)
+                                      : WeightPath{WeightDirectory(path, options.source), ""};
     auto impl = std::make_shared<Impl>(path, place.directory);
     if (is_part_of_directory(place.name)) {
       return Status(Code::kInvalid, path +

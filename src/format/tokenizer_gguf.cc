@@ -199,8 +199,9 @@ void GgufTokenizerReader::read_sentencepiece() {
   const bool spm = spec_.model == TokenizerModel::kSpm;
   const bool prefix = take(metadata_.boolean_or(key("add_space_prefix"), spm), false);
   if (spm) {
-    if (prefix)
+    if (prefix) {
       spec_.normalizer.push_back({NormalizerStep::Kind::kPrepend, "", std::string(kSpace)});
+    }
     spec_.normalizer.push_back({NormalizerStep::Kind::kReplace, " ", std::string(kSpace)});
   } else {
     NormalizerStep step{NormalizerStep::Kind::kSentencepiece};
@@ -221,6 +222,8 @@ void GgufTokenizerReader::read_sentencepiece() {
                    {DecoderStep::Kind::kByteFallback},
                    {DecoderStep::Kind::kFuse}};
   if (prefix) spec_.decoder.push_back({DecoderStep::Kind::kStrip, "", " ", 1});
+  // A reader sees where the model wrote what it has no token for.
+  if (spec_.unknown) spec_.unknown_text = spec_.tokens[*spec_.unknown];
 }
 
 void GgufTokenizerReader::add_tokens() {

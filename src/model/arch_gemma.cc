@@ -39,7 +39,7 @@ void read_gemma_gguf(ModelReader& r) {
 // for it: like other readers we know it by its layers.
 void set_large_scale(ModelReader& r, uint32_t layers_of_largest) {
   ModelConfig& c = r.config;
-  if (c.layer_count == layers_of_largest && !r.keys.has("attention.scale") && c.heads > 0)
+  if (c.layer_count() == layers_of_largest && !r.keys.has("attention.scale") && c.heads > 0)
     c.attention_scale = 1 / std::sqrt(float(c.dim) / float(c.heads));
 }
 

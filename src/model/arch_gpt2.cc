@@ -32,7 +32,7 @@ void read_gpt2_gguf(ModelReader& r) {
 
 void read_sizes(ModelReader& r) {
   ModelConfig& c = r.config;
-  c.layer_count = r.keys.natural("n_layer", kLayersMax);
+  c.layers.resize(r.keys.natural("n_layer", kLayersMax));
   c.dim = r.keys.natural("n_embd", kDimMax);
   c.heads = c.kv_heads = r.keys.natural("n_head", kHeadsMax);
   r.keys.expect(c.heads == 0 || c.dim % c.heads == 0, "n_head", "a divisor of n_embd");
@@ -68,8 +68,8 @@ void name_parts(ModelReader& r) {
   sources.positions = model + "wpe.weight";
   sources.output_norm = {model + "ln_f.weight", model + "ln_f.bias"};
   sources.head.weight = "lm_head.weight";
-  sources.layers.resize(c.layer_count);
-  for (uint32_t i = 0; i < c.layer_count; ++i) {
+  sources.layers.resize(c.layers.size());
+  for (size_t i = 0; i < sources.layers.size(); ++i) {
     const std::string prefix = model + "h." + std::to_string(i) + ".";
     ModelSources::Layer& layer = sources.layers[i];
     layer.attention_norm = {prefix + "ln_1.weight", prefix + "ln_1.bias"};
@@ -89,7 +89,6 @@ void read_gpt2_hf(ModelReader& r) {
   read_sizes(r);
   r.config.activation = hf_activation(r, "activation_function", "gelu_new");
   if (!r.keys.ok()) return;
-  r.config.layers.assign(r.config.layer_count, {});
   finish_gpt2(r.config);
   name_parts(r);
 }

@@ -46,8 +46,8 @@ void name_parts(ModelReader& r) {
   sources.embedding = model + "embed_in.weight";
   sources.output_norm = {model + "final_layer_norm.weight", model + "final_layer_norm.bias"};
   sources.head.weight = "embed_out.weight";
-  sources.layers.resize(r.config.layer_count);
-  for (uint32_t i = 0; i < r.config.layer_count; ++i) {
+  sources.layers.resize(r.config.layers.size());
+  for (size_t i = 0; i < sources.layers.size(); ++i) {
     const std::string prefix = model + "layers." + std::to_string(i) + ".";
     ModelSources::Layer& layer = sources.layers[i];
     layer.attention_norm = {prefix + "input_layernorm.weight", prefix + "input_layernorm.bias"};

@@ -13,7 +13,7 @@ namespace {
 
 void read_sizes(ModelReader& r) {
   ModelConfig& c = r.config;
-  c.layer_count = r.keys.natural("block_count", kLayersMax);
+  c.layers.resize(r.keys.natural("block_count", kLayersMax));
   c.dim = r.keys.natural("embedding_length", kDimMax);
   c.heads = r.keys.natural("attention.head_count", kHeadsMax);
   c.kv_heads = r.keys.natural_or("attention.head_count_kv", kHeadsMax, c.heads);
@@ -188,7 +188,7 @@ void read_gguf_config(ModelReader& r) {
   c.qkv_bias = r.has("blk.0.attn_q.bias") || r.has("blk.0.attn_qkv.bias");
   c.output_bias = r.has("blk.0.attn_output.bias");
   c.ffn_bias = r.has("blk.0.ffn_up.bias");
-  c.layers.assign(c.layer_count, LayerConfig{.experts = c.has_experts()});
+  for (LayerConfig& layer : c.layers) layer.experts = c.has_experts();
 }
 
 void read_gguf_windows(ModelReader& r, uint32_t usual_window, uint32_t period) {
@@ -214,8 +214,8 @@ void name_gguf_parts(ModelReader& r) {
   sources.positions = "position_embd.weight";
   name_norm("output_norm", sources.output_norm);
   name_linear("output", sources.head);
-  sources.layers.resize(r.config.layer_count);
-  for (uint32_t i = 0; i < r.config.layer_count; ++i) {
+  sources.layers.resize(r.config.layers.size());
+  for (size_t i = 0; i < sources.layers.size(); ++i) {
     const std::string prefix = "blk." + std::to_string(i) + ".";
     Layer& layer = sources.layers[i];
     name_norm(prefix + "attn_norm", layer.attention_norm);

@@ -13,7 +13,7 @@ namespace {
 
 void read_sizes(ModelReader& r, const HfDefaults& defaults) {
   ModelConfig& c = r.config;
-  c.layer_count = r.keys.natural("num_hidden_layers", kLayersMax);
+  c.layers.resize(r.keys.natural("num_hidden_layers", kLayersMax));
   c.dim = r.keys.natural("hidden_size", kDimMax);
   c.heads = r.keys.natural("num_attention_heads", kHeadsMax);
   c.kv_heads = r.keys.natural_or("num_key_value_heads", kHeadsMax, c.heads);
@@ -127,7 +127,6 @@ void read_hf_config(ModelReader& r, const HfDefaults& defaults) {
   if (!r.keys.ok()) return;
   r.config.activation = hf_activation(r, defaults.activation, "silu");
   read_rope(r);
-  r.config.layers.assign(r.config.layer_count, {});
 }
 
 void read_hf_windows(ModelReader& r, uint32_t window, bool (*sliding)(uint32_t layer)) {
@@ -157,8 +156,8 @@ void name_hf_parts(ModelReader& r) {
   sources.embedding = model + "embed_tokens.weight";
   sources.output_norm = {model + "norm.weight", model + "norm.bias"};
   sources.head.weight = "lm_head.weight";
-  sources.layers.resize(r.config.layer_count);
-  for (uint32_t i = 0; i < r.config.layer_count; ++i) {
+  sources.layers.resize(r.config.layers.size());
+  for (size_t i = 0; i < sources.layers.size(); ++i) {
     const std::string prefix = model + "layers." + std::to_string(i) + ".";
     ModelSources::Layer& layer = sources.layers[i];
     layer.attention_norm = {prefix + "input_layernorm.weight", prefix + "input_layernorm.bias"};

@@ -3,7 +3,7 @@
 // its numbers or keeps its memory.
 #pragma once
 
-#include "device/stream.h"
+#include "device/compute_stream.h"
 #include "kv/block_pool.h"
 #include "model/batch.h"
 #include "model/weight_layout.h"
@@ -15,7 +15,8 @@ namespace llmos {
 class Step {
  public:
   Step(const ModelConfig& config, const ModelWeights& weights, const Workspace& workspace,
-       const kernels::KernelTable& ops, ComputeStream& stream, const BlockPool& cache, const Batch& batch)
+       const kernels::KernelTable& ops, ComputeStream& stream, const BlockPool& cache,
+       const Batch& batch)
       : c(config),
         weights_(weights),
         w(workspace),

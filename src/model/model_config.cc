@@ -97,7 +97,6 @@ void check_experts(Rules& rules, const ModelConfig& config) {
 }
 
 void check_layers(Rules& rules, const ModelConfig& config) {
-  rules.length("layers", config.layers, config.layer_count);
   bool global = false, local = false, experts = false;
   for (const LayerConfig& layer : config.layers) {
     rules.size_or_none("attention window", layer.window, kContextMax);
@@ -137,7 +136,7 @@ uint32_t ModelConfig::max_ffn_dim() const {
 
 Status ModelConfig::validate() const {
   Rules rules(architecture);
-  rules.size("layers", layer_count, kLayersMax);
+  rules.size("layers", layers.size(), kLayersMax);
   rules.size("embedding length", dim, kDimMax);
   rules.size("heads", heads, kHeadsMax);
   rules.size("key and value heads", kv_heads, heads);

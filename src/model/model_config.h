@@ -80,7 +80,6 @@ struct ExpertsConfig {
 struct ModelConfig {
   std::string architecture;  // "llama", as messages show it
 
-  uint32_t layer_count = 0;
   uint32_t dim = 0;       // of the stream x
   uint32_t heads = 0;     // query heads
   uint32_t kv_heads = 0;  // key and value heads; each serves heads / kv_heads query heads
@@ -120,8 +119,9 @@ struct ModelConfig {
   float logit_softcap = 0;  // 0: none
   bool tied_head = false;   // the head is the embedding
 
-  std::vector<LayerConfig> layers;  // [layer_count]
+  std::vector<LayerConfig> layers;
 
+  uint32_t layer_count() const { return uint32_t(layers.size()); }
   uint32_t query_dim() const { return heads * head_dim; }
   uint32_t kv_dim() const { return kv_heads * head_dim; }
   uint32_t max_ffn_dim() const;  // widest hidden row of a dense or shared part; 0: none

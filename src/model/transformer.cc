@@ -12,7 +12,7 @@
 namespace llmos {
 
 Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t block_tokens) {
-  return BlockLayout::create({.layers = config.layer_count,
+  return BlockLayout::create({.layers = config.layer_count(),
                               .kv_heads = config.kv_heads,
                               .head_dim = config.head_dim,
                               .block_tokens = block_tokens,
@@ -54,7 +54,7 @@ Result<std::span<const float>> Transformer::forward(const Batch& batch, const Bl
 
 Status Transformer::check(const Batch& batch, const BlockPool& cache) const {
   const BlockShape& shape = cache.layout().shape();
-  LLMOS_CHECK(shape.layers == config_.layer_count && shape.kv_heads == config_.kv_heads &&
+  LLMOS_CHECK(shape.layers == config_.layer_count() && shape.kv_heads == config_.kv_heads &&
               shape.head_dim == config_.head_dim)
       << "the cache was made for another model";
   LLMOS_CHECK(batch.contexts.empty() || batch.contexts.size() == batch.spans.size())

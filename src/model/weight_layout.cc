@@ -203,7 +203,7 @@ class Planner {
 
 Result<WeightLayout> WeightLayout::create(const Checkpoint& checkpoint, const ModelFile& file,
                                           ModelWeights& into) {
-  into.layers.resize(file.config.layer_count);
+  into.layers.resize(file.config.layers.size());
   Planner planner(checkpoint);
   visit_parts(file.config, file.sources, into, planner);
   return std::move(planner).finish();

@@ -341,8 +341,8 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
     moves.push_back({index, MoveKind::kDrop, own});
     release_memory(index);
     drop_context(index);
-    set_stage(s, Stage::kWaiting);
     ask_rank(index, now);
+    set_stage(s, Stage::kWaiting);
     if (!s.parked) join_line(index);
     return;
   }
@@ -355,8 +355,8 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
     release_memory(index);
     s.moving_tokens = 0;
     s.clean_tokens = own;
-    set_stage(s, Stage::kSwapped);
     ask_rank(index, now);
+    set_stage(s, Stage::kSwapped);
     if (!s.parked) join_line(index);
     return;
   }

@@ -177,8 +177,8 @@ void Scheduler::Impl::transferred(SequenceIndex index, bool ok, double now) {
   if (entering) leave_system(index);
   if (ok) s.clean_tokens = s.view.held_tokens - s.shared_tokens;
   if (!ok) drop_context(index);
-  set_stage(s, ok ? Stage::kSwapped : Stage::kWaiting);
   ask_rank(index, now);
+  set_stage(s, ok ? Stage::kSwapped : Stage::kWaiting);
   if (!s.parked) join_line(index);
 }
 

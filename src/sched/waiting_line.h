@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// WaitingLine: sequences that are not in device memory, in the order of their ranks. One per tenant.
+// WaitingLine: sequences that are not in device memory, in the order of their ranks. One per
+// tenant.
 //
 // 64 lists, one per level, under a bitmap: the best one is found by counting zeros, and every
 // operation is O(1). Inside a level the order is that of arrival, as far as kSearchMax steps from

@@ -5,7 +5,6 @@
 #include <queue>
 #include <utility>
 
-#include "text/code_point_set.h"
 #include "text/unicode.h"
 
 namespace llmos {
@@ -14,10 +13,7 @@ namespace {
 bool is_ascii_space(char byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
 
 // \w of Rust's regular expressions.
-bool is_word(char32_t c) {
-  static const CodePointTable table(CodePointSet::word().add(CodePointSet::of(0x200C, 0x200D)));
-  return table.contains(c);
-}
+bool is_word(char32_t c) { return unicode::is_word(c) || c == 0x200C || c == 0x200D; }
 
 bool is_single_word(std::string_view text, size_t begin, size_t end) {
   const bool word_before =

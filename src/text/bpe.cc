@@ -111,34 +111,30 @@ class Bpe::Model {
 
   // One for each byte or character, except for what has no token.
   void append_symbols(std::string_view piece, std::vector<TokenId>* ids) const {
-    Unknown unknown;
+    bool unknown_pending = false;
     if (options_.byte_level) {
       for (const char byte : piece) {
-        append_symbol(byte_ids_[static_cast<unsigned char>(byte)], &unknown, ids);
+        append_symbol(byte_ids_[static_cast<unsigned char>(byte)], &unknown_pending, ids);
       }
     } else {
       while (!piece.empty()) {
         const std::string_view c = piece.substr(0, unicode::decode(piece).bytes);
         const TokenId id = tokens_.find(c);
-        if (id != kNoToken || !append_bytes(c, ids)) append_symbol(id, &unknown, ids);
+        if (id != kNoToken || !append_bytes(c, ids)) append_symbol(id, &unknown_pending, ids);
         piece.remove_prefix(c.size());
       }
     }
-    if (unknown.pending) ids->push_back(*options_.unknown);
+    if (unknown_pending) ids->push_back(*options_.unknown);
   }
-
-  struct Unknown {
-    bool pending = false;
-  };
 
   // As HF tokenizers does, an unknown token is held back until a known one follows, or another
   // unknown one that is not fused with it.
-  void append_symbol(TokenId id, Unknown* unknown, std::vector<TokenId>* ids) const {
+  void append_symbol(TokenId id, bool* unknown_pending, std::vector<TokenId>* ids) const {
     if (id == kNoToken && !options_.unknown) return;
-    if (unknown->pending && (id != kNoToken || !options_.fuse_unknown)) {
+    if (*unknown_pending && (id != kNoToken || !options_.fuse_unknown)) {
       ids->push_back(*options_.unknown);
     }
-    unknown->pending = id == kNoToken;
+    *unknown_pending = id == kNoToken;
     if (id != kNoToken) ids->push_back(id);
   }
 

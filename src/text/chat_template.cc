@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "base/text.h"
-#include "text/jinja_failure.h"
-#include "text/jinja_heap.h"
-#include "text/jinja_interpreter.h"
-#include "text/jinja_json.h"
-#include "text/jinja_lexer.h"
-#include "text/jinja_parser.h"
-#include "text/jinja_scope.h"
-#include "text/jinja_text.h"
+#include "text/jinja/failure.h"
+#include "text/jinja/heap.h"
+#include "text/jinja/interpreter.h"
+#include "text/jinja/json.h"
+#include "text/jinja/lexer.h"
+#include "text/jinja/parser.h"
+#include "text/jinja/scope.h"
+#include "text/jinja/text.h"
 
 namespace llmos {
 

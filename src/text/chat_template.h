@@ -6,15 +6,17 @@
 //
 // A template is a program in Jinja that comes with a model, from strangers. It gives the text that
 // Hugging Face transformers' apply_chat_template gives: jinja2's immutable sandbox with
-// trim_blocks,
-// lstrip_blocks, loop controls, generation blocks, their own tojson, raise_exception and
-// strftime_now, on Python 3.11 with Unicode 14.0.
+// trim_blocks, lstrip_blocks, loop controls, generation blocks, their own tojson, raise_exception
+// and strftime_now, on Python 3.11 with Unicode 14.0.
 //
 // What differs, always with a clear error and never with another text:
 //   integers beyond 128 bits; complex numbers; the tags block, extends, include, import, from and
 //   autoescape; the filters filesizeformat, pprint, random, striptags, urlencode, urlize, wordwrap
 //   and xmlattr; the functions cycler and lipsum; the string methods format, format_map, encode,
-//   translate and maketrans; \N{...} and single surrogates in strings.
+//   translate and maketrans; "%#g" and its like; "%d" of a text where the format is markup;
+//   \N{...} and single surrogates in strings; an unknown filter or test in a part that constants
+//   make unreachable.
+// Infinity as a constant, where the original's compiler fails, is a number here.
 // What Python prints with an address, functions and generators, is printed without it.
 #pragma once
 
@@ -51,8 +53,7 @@ using ChatTime = std::chrono::local_time<std::chrono::microseconds>;
 class ChatTemplate {
  public:
   // Failure: kCorrupt for what is no template, kUnsupported for what we do not do, kExhausted
-  // beyond
-  // a limit. The message begins "line 3: ".
+  // beyond a limit. The message begins "line 3: ".
   static Result<ChatTemplate> parse(std::string_view source, const ChatTemplateLimits& limits = {});
 
   ChatTemplate(ChatTemplate&&) noexcept;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "text/byte_level.h"
 #include "text/pretokenizer_finder.h"
+#include "text/replace.h"
 
 namespace llmos {
 namespace {
@@ -98,15 +99,6 @@ class ByteOffset {
   size_t at_ = 0;
   size_t bytes_ = 0;
 };
-
-void replace_all(std::string* text, std::string_view from, std::string_view to) {
-  std::string replaced;
-  size_t begin = 0;
-  for (size_t at; (at = text->find(from, begin)) != std::string::npos; begin = at + from.size()) {
-    replaced.append(*text, begin, at - begin).append(to);
-  }
-  *text = replaced.append(*text, begin);
-}
 
 struct Stage {
   enum class Change : uint8_t { kNone, kPrefixSpace, kMetaspace };
@@ -226,8 +218,7 @@ struct Pretokenizer::Stages {
       *changed = " ";
       return changed->append(text);
     }
-    *changed = text;
-    replace_all(changed, " ", stage.space);
+    *changed = replace_all(text, " ", stage.space);
     const bool wanted = stage.prepend == PrependScheme::kAlways ||
                         (stage.prepend == PrependScheme::kFirst && at_begin);
     if (wanted && !changed->starts_with(stage.space)) changed->insert(0, stage.space);

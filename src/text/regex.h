@@ -7,6 +7,9 @@
 //          repeats is one character; (?=) (?!) of anything, (?<=) (?<!) of a fixed length;
 //          ^ $ (of a line), \A \z \Z \b \B. No references, \R, \X, \K, \G, POSIX brackets.
 //          Matching is as in Perl: of all ways to match, the first that backtracking would find.
+//          An iteration that takes no character counts as failed; Oniguruma leaves the loop with
+//          it. That shows only where a loop repeats what may be empty before it tries to take more,
+//          as in (?:a??)*, which no tokenizer that we know does.
 // Unicode  unicode.h: version 16.0.0. (?i) is simple case folding.
 // Bytes    The text is any bytes: one that is not UTF-8 counts as U+FFFD (unicode.h).
 // Time     O(program * text) for all matches of a text together, whatever text and pattern: plain

@@ -66,7 +66,7 @@ def digits(individual):
 
 
 KINDS = {
-    "gpt-2": [byte_level(True)],  # also mpt, phi-2, olmo
+    "gpt-2": [byte_level(True)],
     "llama-bpe": split(LLAMA3) + [byte_level(False)],
     "qwen2": split(LLAMA3.replace("{1,3}", "")) + [byte_level(False)],
     "qwen35": split(QWEN35) + [byte_level(False)],
@@ -75,7 +75,7 @@ KINDS = {
     "deepseek-coder": split("[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", DEEPSEEK_CJK) + [digits(True), byte_level(False)],
     "deepseek-v3": split(r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", DEEPSEEK3) + [byte_level(False)],
     "falcon": [pre_tokenizers.Punctuation("contiguous"), byte_level(True), digits(False)] + split("[0-9][0-9][0-9]"),
-    "starcoder": [digits(True), byte_level(True)],  # also refact, smollm, command-r
+    "starcoder": [digits(True), byte_level(True)],
     "tekken": split(TEKKEN) + [byte_level(False)],
     "gpt-4o": split(GPT4O) + [byte_level(False)],
     "tiny_aya": split(r"\d{1,3}(?=(?:\d{3})*\b)", GPT4O) + [byte_level(False)],
@@ -84,6 +84,8 @@ KINDS = {
                         r"|\s*[\r\n]|\s+(?!\S)|\s+") + [byte_level(False)],
     "poro-chat": split(" ?[^(\\s|.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c)]+") + [byte_level(False)],
 }
+# Names of their own for the same steps, which --against asks for too.
+ALIASES = {"mpt": "gpt-2", "phi-2": "gpt-2", "refact": "starcoder", "smollm": "starcoder"}
 TRAINED = ["gpt-2", "llama-bpe", "qwen2", "deepseek-llm", "deepseek-coder", "falcon", "starcoder", "tekken", "gpt-4o"]
 
 
@@ -226,25 +228,26 @@ def ask(program, arguments, strings):
 def against(program, count, kinds):
     unknown_marks = dict.fromkeys(map(ord, old_marks()))
     print(f"left out of strings that are normalised: {len(unknown_marks)} marks from U+{min(unknown_marks):04X} on")
-    for kind in kinds or KINDS:
+    for name in kinds or [*KINDS, *ALIASES]:
+        kind = ALIASES.get(name, name)
         tokenizer, differences = pre_tokenizer(kind), 0
-        trained = Tokenizer.from_file(str(HERE / "tokenizers" / f"bpe-{kind}.json")) if kind in TRAINED else None
+        path = str(HERE / "tokenizers" / f"bpe-{kind}.json")
+        trained = Tokenizer.from_file(path) if kind in TRAINED else None
         for begin in range(0, count, 20000):
-            strings = random_strings(f"{kind} {begin}", min(20000, count - begin))
+            strings = random_strings(f"{name} {begin}", min(20000, count - begin))
             if kind == "qwen2":
                 strings = [s.translate(unknown_marks) for s in strings]
             cases = [(s, ours, piece_lengths(tokenizer, s))
-                     for s, ours in zip(strings, ask(program, ["pieces", kind], strings))]
+                     for s, ours in zip(strings, ask(program, ["pieces", name], strings))]
             if trained:
                 theirs = trained.encode_batch(strings, add_special_tokens=False)
-                path = str(HERE / "tokenizers" / f"bpe-{kind}.json")
-                cases += [(s, ours, t.ids) for s, ours, t in zip(strings, ask(program, ["ids", kind, path], strings), theirs)]
+                cases += [(s, ours, t.ids) for s, ours, t in zip(strings, ask(program, ["ids", name, path], strings), theirs)]
             for text, ours, expected in cases:
                 if ours != expected:
                     differences += 1
                     if differences <= 3:
-                        print(f"{kind}: {text!r}\n  ours   {ours}\n  theirs {expected}")
-        print(f"{kind}: {count} strings{' and their ids' if trained else ''}, {differences} differ", flush=True)
+                        print(f"{name}: {text!r}\n  ours   {ours}\n  theirs {expected}")
+        print(f"{name}: {count} strings{' and their ids' if trained else ''}, {differences} differ", flush=True)
 
 
 if __name__ == "__main__":

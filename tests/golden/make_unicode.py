@@ -4,12 +4,18 @@
 
   pip install unicodedata2==16.0.0 regex
   make_unicode.py > src/text/unicode_tables.inc
+  make_unicode.py --check               our classes against those of HF tokenizers, on every code point
+  make_unicode.py --against PROGRAM N   N random strings for every normalisation form and for lower case; PROGRAM is
+                                        text_oracle of tests/text
 
 Why 16.0: the regular expressions of HF tokenizers are run by Oniguruma, whose tables are of 16.0, so that our
-classes are theirs on every code point. `make_unicode.py --check` compares them through HF tokenizers itself.
+classes are theirs on every code point.
 Categories and normalisation come from unicodedata2 (16.0.0 itself). Scripts and case relations come from regex,
 which is newer: they are restricted to what 16.0 assigns, where both are stable.
 """
+import random
+import struct
+import subprocess
 import sys
 
 import regex
@@ -192,7 +198,89 @@ def check():
     word = {c for c in code_points if ucd.category(chr(c)) in "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl Pc".split()
             or circled_letter(c) or c in (0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE)}
     print(f"\\w: {len(word)} code points, {len(word ^ theirs(chr(92) + 'w'))} differ")
+    other_tables(code_points)
+
+
+def other_tables(code_points):
+    """Where HF tokenizers goes by tables of another version; README.md lists what this prints."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    def show(what, differs):
+        ranges = []
+        for c in filter(differs, code_points):
+            if ranges and ranges[-1][1] == c - 1:
+                ranges[-1][1] = c
+            else:
+                ranges.append([c, c])
+        count = sum(b - a + 1 for a, b in ranges)
+        print(f"{what}: {count} differ:", *(f"{a:04X}" if a == b else f"{a:04X}..{b:04X}" for a, b in ranges))
+
+    def cuts(step):
+        return lambda c: len(step.pre_tokenize_str("a" + chr(c))) == 2
+
+    ascii_symbols = set(map(ord, "$+<=>^`|~"))
+    punctuation, digits = cuts(pre_tokenizers.Punctuation()), cuts(pre_tokenizers.Digits())
+    show("Punctuation", lambda c: punctuation(c) != (ucd.category(chr(c))[0] == "P" or c in ascii_symbols))
+    show("Digits", lambda c: digits(c) != (ucd.category(chr(c))[0] == "N"))
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        theirs = getattr(normalizers, form)().normalize_str
+        show(form, lambda c: theirs(chr(c)) != ucd.normalize(form, chr(c)))
+    lower, strip = normalizers.Lowercase().normalize_str, normalizers.StripAccents().normalize_str
+    show("Lowercase", lambda c: not assigned(c) and lower(chr(c)) != chr(c))
+    show("StripAccents", lambda c: (strip("a" + chr(c)) == "a") != (ucd.category(chr(c))[0] == "M"))
+
+
+def normal_strings(seed, count):
+    """Strings in which marks, jamo, what decomposes and what composes stand side by side."""
+    rng = random.Random(seed)
+    table = decompositions()
+    composed = compositions(table)
+    alphabets = [
+        [c for c in CODE_POINTS if ucd.combining(chr(c))],
+        [part for first, second, _ in composed for part in (first, second)],
+        [c for jamo in HANGUL_JAMO for c in jamo] + list(range(0xAC00, 0xAC00 + 600)),
+        [c for c in table if c not in HANGUL],
+        [c for c in CODE_POINTS if assigned(c) and not 0xD800 <= c < 0xE000],
+        list(range(0x20, 0x7F)),
+        [c for c, _ in case_pairs()],
+    ]
+    for _ in range(count):
+        runs = (rng.choices(rng.choice(alphabets), k=rng.randrange(1, 5)) for _ in range(rng.randrange(1, 10)))
+        yield "".join(chr(c) for run in runs for c in run)
+
+
+def answers(program, form, strings):
+    """What the program makes of every string."""
+    sent = b"".join(struct.pack("<I", len(e)) + e for e in (s.encode() for s in strings))
+    answer = subprocess.run([program, "normal", form], input=sent, stdout=subprocess.PIPE, check=True).stdout
+    at = 0
+    while at < len(answer):
+        (count,) = struct.unpack_from("<I", answer, at)
+        yield bytes(struct.unpack_from(f"<{count}I", answer, at + 4)).decode()
+        at += 4 + 4 * count
+
+
+def against(program, count):
+    from tokenizers import normalizers
+    hf_lower = normalizers.Lowercase().normalize_str
+    theirs = {form: lambda s, form=form: ucd.normalize(form.upper(), s) for form in ("nfc", "nfd", "nfkc", "nfkd")}
+    theirs["lower"] = hf_lower
+    for form, expected in theirs.items():
+        differences = 0
+        for begin in range(0, count, 50000):
+            strings = list(normal_strings(f"{form} {begin}", min(50000, count - begin)))
+            for text, ours in zip(strings, answers(program, form, strings)):
+                if ours != expected(text):
+                    differences += 1
+                    if differences <= 3:
+                        print(f"{form}: {text!a}\n  ours   {ours!a}\n  theirs {expected(text)!a}")
+        print(f"{form}: {count} strings, {differences} differ", flush=True)
 
 
 if __name__ == "__main__":
-    check() if "--check" in sys.argv else main()
+    if "--against" in sys.argv:
+        against(sys.argv[2], int(sys.argv[3]))
+    elif "--check" in sys.argv:
+        check()
+    else:
+        main()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes src/text/jinja_unicode_{properties,cases}.cc from what the running Python knows of characters.
+"""Writes src/text/jinja/unicode_{properties,cases}.cc from what the running Python knows of characters.
 
 Python 3.11 has Unicode 14.0, which the files name. Run: make_unicode_table.py src/text
 """
@@ -85,10 +85,10 @@ def main():
 
 
 def write(what, tables):
-    with open(f"{sys.argv[1]}/jinja_unicode_{what}.cc", "w") as out:
+    with open(f"{sys.argv[1]}/jinja/unicode_{what}.cc", "w") as out:
         out.write("// SPDX-License-Identifier: Apache-2.0\n")
         out.write(f"// Made by tests/golden/make_unicode_table.py from Unicode {unicodedata.unidata_version}. Do not edit.\n")
-        out.write('#include "text/jinja_unicode_table.h"\n\nnamespace llmos::jinja {\n\nnamespace {\n\n// clang-format off\n')
+        out.write('#include "text/jinja/unicode_table.h"\n\nnamespace llmos::jinja {\n\nnamespace {\n\n// clang-format off\n')
         for kind, _, table, items in tables:
             out.write(f"constexpr {kind} {table}[] = {{\n" + rows(items) + "};\n\n")
         out.write("// clang-format on\n\n}  // namespace\n\n")

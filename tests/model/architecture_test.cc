@@ -7,10 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
-#include "base/os_file.h"
 #include "format/memory_source.h"
 #include "model/gguf_image.h"
+#include "model/hf_image.h"
 
 namespace llmos::test {
 namespace {
@@ -28,30 +29,16 @@ Result<ModelFile> read_gguf(const GgufImage& image) {
   return read_model(*checkpoint);
 }
 
-// The golden directory with another config.json.
-class HfImage {
- public:
-  explicit HfImage(const std::string& name) : folder_(kModels + name + "/hf/") {
-    config = parse_json(os::read_file(folder_ + "config.json", 1 << 20).value()).value();
-  }
-  Result<ModelFile> read() const {
-    MemorySource source(MemorySource::Mode::kInMemory);
-    source.add("hf/config.json", config.dump());
-    source.add("config.json", config.dump());
-    const std::string weights = os::read_file(folder_ + "model.safetensors", 1 << 24).value();
-    source.add("hf/model.safetensors", weights);
-    source.add("model.safetensors", weights);
-    const Result<Checkpoint> checkpoint = Checkpoint::open("hf", {.source = &source});
-    if (!checkpoint.ok()) return checkpoint.status();
-    return read_model(*checkpoint);
-  }
-  Json config;
-
- private:
-  std::string folder_;
-};
+Result<ModelFile> read_hf(const HfImage& image) {
+  MemorySource source(MemorySource::Mode::kInMemory);
+  image.add_to(source);
+  const Result<Checkpoint> checkpoint = Checkpoint::open("hf", {.source = &source});
+  if (!checkpoint.ok()) return checkpoint.status();
+  return read_model(*checkpoint);
+}
 
 const std::string kLlama = kModels + "llama2/model.gguf";
+const std::string kLlamaHf = kModels + "llama2/hf";
 
 TEST(Architecture, AreInOrderAndNamedOnce) {
   std::vector<std::string_view> names;
@@ -69,9 +56,9 @@ TEST(Architecture, OfOtherNamesIsUnsupportedAndSaysWhatIsSupported) {
   EXPECT_EQ(gguf.code(), Code::kUnsupported);
   EXPECT_THAT(gguf.message(), AllOf(HasSubstr("unsupported architecture \"whale\"; supported: "),
                                     HasSubstr("gemma, gemma2"), HasSubstr("llama")));
-  HfImage hf("llama2");
+  HfImage hf(kLlamaHf);
   hf.config.set("model_type", "whale");
-  EXPECT_THAT(hf.read().status().message(), HasSubstr("unsupported architecture \"whale\""));
+  EXPECT_THAT(read_hf(hf).status().message(), HasSubstr("unsupported architecture \"whale\""));
   // A name of a megabyte does not make a message of a megabyte.
   image.keys.set("general.architecture", std::string(1 << 20, 'x'));
   EXPECT_LT(read_gguf(image).status().message().size(), 1000u);
@@ -92,9 +79,9 @@ TEST(Architecture, MissingKeysAreNamed) {
   }
   for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
                           "max_position_embeddings"}) {
-    HfImage hf("llama2");
+    HfImage hf(kLlamaHf);
     hf.config.set(key, nullptr);
-    EXPECT_THAT(hf.read().status().message(), HasSubstr(std::string("config.json.") + key));
+    EXPECT_THAT(read_hf(hf).status().message(), HasSubstr(std::string("config.json.") + key));
   }
 }
 
@@ -117,17 +104,28 @@ TEST(Architecture, AbsurdNumbersAreRefused) {
 }
 
 TEST(Architecture, NumbersThatDoNotFitEachOtherAreRefused) {
-  const std::pair<const char*, uint32_t> changes[] = {{"llama.attention.head_count_kv", 3},
-                                                      {"llama.rope.dimension_count", 3},
-                                                      {"llama.attention.value_length", 2},
-                                                      {"llama.attention.head_count", 7},
-                                                      {"llama.block_count", 0},
-                                                      {"llama.expert_count", 4}};
-  for (const auto& [key, value] : changes) {
+  struct Change {
+    const char* key;
+    uint32_t value;
+    const char* message;
+  };
+  const Change changes[] = {
+      // the model has 3 heads of 16, as many of keys and values
+      {"attention.head_count_kv", 2, "expected a multiple of the key and value heads"},
+      {"attention.head_count_kv", 4, "key and value heads: expected 1 to 3, found 4"},
+      {"rope.dimension_count", 3, "rope dimensions: expected an even number"},
+      {"rope.dimension_count", 18, "rope dimensions: expected 1 to 16, found 18"},
+      {"attention.value_length", 2, "value_length: expected the same as attention.key_length"},
+      {"attention.head_count", 7, "head_count: expected a divisor of embedding_length"},
+      {"block_count", 0, "block_count: expected"},
+      {"expert_count", 4, "expert_used_count: expected"}};
+  for (const Change& change : changes) {
     GgufImage image(kLlama);
     image.keys.remove("llama.attention.key_length");
-    image.keys.set(key, value);
-    EXPECT_FALSE(read_gguf(image).ok()) << key;
+    image.keys.set(std::string("llama.") + change.key, change.value);
+    const Status status = read_gguf(image).status();
+    EXPECT_FALSE(status.ok()) << change.key;
+    EXPECT_THAT(status.message(), HasSubstr(change.message)) << change.key;
   }
 }
 
@@ -135,16 +133,16 @@ TEST(Architecture, ScalingsThatAreNotKnownAreRefused) {
   GgufImage image(kLlama);
   image.keys.set("llama.rope.scaling.type", "mystery");
   EXPECT_THAT(read_gguf(image).status().message(), HasSubstr("one of none, linear, yarn"));
-  HfImage hf("llama2");
+  HfImage hf(kLlamaHf);
   hf.config.set("rope_scaling", parse_json(R"({"rope_type": "dynamic", "factor": 2})").value());
-  EXPECT_THAT(hf.read().status().message(),
+  EXPECT_THAT(read_hf(hf).status().message(),
               HasSubstr("config.json.rope_scaling.rope_type: expected one of default, linear"));
   hf.config.set("rope_scaling", parse_json(R"({"type": "linear"})").value());
-  EXPECT_THAT(hf.read().status().message(), HasSubstr("rope_scaling.factor: expected"));
+  EXPECT_THAT(read_hf(hf).status().message(), HasSubstr("rope_scaling.factor: expected"));
   hf.config.set("rope_scaling", parse_json(R"({"rope_type": "longrope", "factor": 2,
       "short_factor": [1], "long_factor": [1]})")
                                     .value());
-  EXPECT_THAT(hf.read().status().message(), HasSubstr("rope"));
+  EXPECT_THAT(read_hf(hf).status().message(), HasSubstr("rope"));
 }
 
 TEST(Architecture, AnEmbeddingThatIsNoMatrixIsRefused) {
@@ -157,11 +155,11 @@ TEST(Architecture, AnEmbeddingThatIsNoMatrixIsRefused) {
 }
 
 TEST(Architecture, ListsMustHaveAValueForEachLayer) {
-  HfImage hf("gemma2");
+  HfImage hf(kModels + "gemma2/hf");
   hf.config.set("layer_types", parse_json(R"(["sliding_attention"])").value());
-  EXPECT_THAT(hf.read().status().message(), HasSubstr("layer_types: expected one kind"));
+  EXPECT_THAT(read_hf(hf).status().message(), HasSubstr("layer_types: expected one kind"));
   hf.config.set("layer_types", parse_json(R"(["round", "round", "round"])").value());
-  EXPECT_THAT(hf.read().status().message(), HasSubstr("layer_types"));
+  EXPECT_THAT(read_hf(hf).status().message(), HasSubstr("layer_types"));
   GgufImage image(kModels + "gemma3/model.gguf");
   image.keys.set_array("gemma3.attention.sliding_window_pattern", std::vector<bool>{true});
   EXPECT_THAT(read_gguf(image).status().message(), HasSubstr("sliding_window_pattern"));
@@ -185,9 +183,83 @@ TEST(Architecture, GgufPatternsSayWhichLayersSlide) {
 }
 
 TEST(Architecture, AConfigThatIsNoObjectIsRefused) {
-  HfImage hf("llama2");
+  HfImage hf(kLlamaHf);
   hf.config = Json::array();
-  EXPECT_FALSE(hf.read().ok());
+  EXPECT_FALSE(read_hf(hf).ok());
+}
+
+// One model of each architecture, by its golden folder.
+constexpr const char* kOfEach[] = {"gemma",   "gemma2",   "gemma3",        "gpt2",      "gpt_oss",
+                                   "gptneox", "granite",  "llama2",        "mistral",   "mixtral",
+                                   "olmo2",   "phi3",     "phi3_longrope", "qwen2",     "qwen2moe",
+                                   "qwen3",   "qwen3moe", "smollm3",       "starcoder2"};
+
+// A configuration or a status whose message is short: never a crash, whatever the key holds.
+void expect_answer(const Result<ModelFile>& file, const std::string& what) {
+  constexpr size_t kMessageMax = 1000;
+  if (file.ok()) {
+    EXPECT_TRUE(file->config.validate().ok()) << what;
+    EXPECT_EQ(file->sources.layers.size(), file->config.layers.size()) << what;
+  } else {
+    EXPECT_NE(file.status().code(), Code::kInternal) << what;
+    EXPECT_LT(file.status().message().size(), kMessageMax) << what;
+  }
+}
+
+// Every key of every architecture replaced by every kind of nonsense. That no key is passed over
+// shows in the count of those that a text in place of a number makes wrong.
+TEST(Architecture, EachRefusesNonsenseInGguf) {
+  for (const std::string name : kOfEach) {
+    const GgufImage image(kModels + name + "/model.gguf");
+    const Checkpoint checkpoint = Checkpoint::open(kModels + name + "/model.gguf").value();
+    const std::string prefix =
+        std::string(checkpoint.metadata().string("general.architecture").value()) + ".";
+    size_t refused = 0;
+    for (const GgufEntry& entry : checkpoint.metadata().entries()) {
+      if (!entry.key.starts_with(prefix)) continue;
+      const std::string what = name + " " + std::string(entry.key);
+      GgufImage changed = image;
+      changed.keys.remove(entry.key);
+      expect_answer(read_gguf(changed), what + " removed");
+      for (const double number : {-1.0, 0.0, 0.5, 1e300, double(NAN), double(INFINITY)}) {
+        changed.keys.set(entry.key, number);
+        expect_answer(read_gguf(changed), what + " " + std::to_string(number));
+      }
+      for (const int64_t number : {INT64_MIN, int64_t{-1}, int64_t{1} << 31, INT64_MAX}) {
+        changed.keys.set(entry.key, number);
+        expect_answer(read_gguf(changed), what + " " + std::to_string(number));
+      }
+      changed.keys.set_array(entry.key, std::vector<int32_t>(3, -1));
+      expect_answer(read_gguf(changed), what + " list");
+      changed.keys.set(entry.key, "many");
+      const Result<ModelFile> file = read_gguf(changed);
+      expect_answer(file, what + " text");
+      refused += !file.ok();
+    }
+    EXPECT_GE(refused, 6u) << name;
+  }
+}
+
+TEST(Architecture, EachRefusesNonsenseInConfigJson) {
+  const Json nonsense[] = {
+      Json(),      Json(-1),     Json(0),    Json(0.5),     Json(int64_t{1} << 40),
+      Json(1e300), Json("many"), Json(true), Json::array(), Json::object()};
+  for (const std::string name : kOfEach) {
+    const HfImage image(kModels + name + "/hf");
+    size_t refused = 0;
+    for (const JsonMember& member : image.config.members()) {
+      HfImage changed = image;
+      bool any = false;
+      for (const Json& value : nonsense) {
+        changed.config.set(member.key, value);
+        const Result<ModelFile> file = read_hf(changed);
+        expect_answer(file, name + " " + member.key + " " + value.dump());
+        any |= !file.ok();
+      }
+      refused += any;
+    }
+    EXPECT_GE(refused, 8u) << name;
+  }
 }
 
 }  // namespace

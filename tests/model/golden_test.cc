@@ -8,9 +8,11 @@
 #include <cstring>
 #include <filesystem>
 #include <ostream>
+#include <set>
 
 #include "base/json_cursor.h"
 #include "base/os_file.h"
+#include "model/architecture.h"
 #include "model/model_runner.h"
 
 namespace llmos::test {
@@ -198,7 +200,20 @@ INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(variants()), [](const
   return variant.param.model + "_" + variant.param.kind;
 });
 
-TEST(GoldenModelsFolder, HoldsModels) { EXPECT_GE(variants().size(), 2u); }
+// What the tests above cover: every architecture, from both kinds of files.
+TEST(GoldenModelsFolder, HoldsEveryArchitectureInBothKinds) {
+  std::set<std::string> found;
+  for (const Variant& variant : variants()) {
+    const Checkpoint checkpoint =
+        Checkpoint::open(Golden(variant.model).path(variant.kind)).value();
+    found.insert(read_model(checkpoint).value().config.architecture + " " + variant.kind);
+  }
+  for (const Architecture* architecture : architectures()) {
+    EXPECT_TRUE(found.contains(std::string(architecture->name) + " gguf")) << architecture->name;
+    for (const std::string_view type : architecture->model_types)
+      EXPECT_TRUE(found.contains(std::string(type) + " hf")) << type;
+  }
+}
 
 }  // namespace
 }  // namespace llmos::test

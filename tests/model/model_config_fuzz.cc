@@ -28,7 +28,7 @@ void read(const std::string& path, test::MemorySource& source) {
   }
   const ModelConfig& config = file->config;
   LLMOS_CHECK(config.validate().ok());
-  LLMOS_CHECK(file->sources.layers.size() == config.layer_count);
+  LLMOS_CHECK(file->sources.layers.size() == config.layer_count());
   const size_t frequencies = inverse_frequencies(config.rope).size();
   LLMOS_CHECK(frequencies == size_t(config.rope_set_count()) * (config.rope.rotary / 2));
   (void)Workspace::lay_out(config, {.tokens = kBatchTokensMax, .logit_rows = 1}, nullptr);

@@ -11,9 +11,11 @@
 #include "base/json_cursor.h"
 #include "base/os_file.h"
 #include "format/memory_source.h"
+#include "format/quantise.h"
 #include "llmos/tokenizer.h"
 #include "model/gguf_image.h"
 #include "model/model_runner.h"
+#include "support/temp_dir.h"
 
 namespace llmos::test {
 namespace {
@@ -151,6 +153,43 @@ TEST(RealWeights, LikelihoodsOfTheSampleAgree) {
     EXPECT_EQ(ids.size(), nll["tokens_total"].natural().value()) << s.folder;
     ids.resize(std::min<size_t>(ids.size(), nll["scored"].natural().value() + 1));
     EXPECT_NEAR(mean_nll(**runner, ids), nll["mean_nll"].number().value(), 1e-4) << s.folder;
+  }
+}
+
+// What our quantiser makes of the f32 file predicts the sample no worse than the files beside it.
+TEST(RealWeights, OurQuantisedFilesAreNoWorse) {
+  const std::string folder = kData + "babyllama-tok105/";
+  LLMOS_NEED(folder + "babyllama105-f32.gguf");
+  std::vector<TokenId> ids =
+      Tokenizer::open(folder + "tok105.model")
+          .value()
+          .encode(os::read_file(folder + "text-sample.txt", 1 << 20).value());
+  const TempDir dir;
+  const auto nll_of = [&](const std::string& path) {
+    auto runner = ModelRunner::open(path).value();
+    constexpr size_t kChunk = 256;  // the model's context
+    double sum = 0;
+    size_t chunks = 0;
+    for (size_t i = 0; i + kChunk <= ids.size(); i += kChunk, ++chunks)
+      sum += mean_nll(*runner, std::span(ids).subspan(i, kChunk));
+    return sum / double(chunks);
+  };
+  ASSERT_GE(ids.size(), 256u);
+  const double exact = nll_of(folder + "babyllama105-f32.gguf");
+  for (const auto& [name, dtype] :
+       {std::pair{"Q8_0", DType::kQ8_0}, std::pair{"Q4_0", DType::kQ4_0}}) {
+    const std::string ours = dir / (std::string(name) + ".gguf");
+    const auto made =
+        quantise_gguf(folder + "babyllama105-f32.gguf", ours, {.dtype = dtype, .threads = 1});
+    ASSERT_TRUE(made.ok()) << made.status().to_string();
+    const double theirs = nll_of(folder + "babyllama105-" + name + ".gguf");
+    const double found = nll_of(ours);
+    RecordProperty(std::string(name) + "_f32", std::to_string(exact));
+    RecordProperty(std::string(name) + "_theirs", std::to_string(theirs));
+    RecordProperty(std::string(name) + "_ours", std::to_string(found));
+    // A sample's likelihood moves a little either way by any rounding, so that the file beside it
+    // may be luckier than f32 itself: nobody need be better than that, and 1e-3 is no difference.
+    EXPECT_LE(found, std::max(theirs, exact) + 1e-3) << name << " of f32 " << exact;
   }
 }
 

@@ -3,11 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "base/os_file.h"
 #include "format/memory_source.h"
 #include "model/gguf_image.h"
+#include "model/hf_image.h"
 #include "model/model_runner.h"
+#include "support/temp_dir.h"
 
 namespace llmos::test {
 namespace {
@@ -92,25 +98,32 @@ TEST(Weights, CopiesAreAsGoodAsViews) {
   }
 }
 
-// A file whose tensors lie at odd places (safetensors allows it) is copied where kernels need more.
-TEST(Weights, MisalignedMatricesAreCopied) {
-  const std::string folder = kModels + "llama2/hf/";
-  MemorySource source(MemorySource::Mode::kInMemory);
-  source.add("config.json", os::read_file(folder + "config.json", 1 << 20).value());
-  std::string file = os::read_file(folder + "model.safetensors", 1 << 24).value();
+// Moves every tensor of a safetensors file by one byte: a space more in its header.
+std::string misaligned(std::string file) {
   uint64_t header;
   std::memcpy(&header, file.data(), sizeof header);
+  file.insert(sizeof header + header, " ");
   ++header;
   std::memcpy(file.data(), &header, sizeof header);
-  file.insert(8 + header - 1, " ");  // one more space: every offset is odd now
-  source.add("model.safetensors", file);
-  auto odd = ModelRunner::open(".", {.source = &source});
-  if (!odd.ok()) odd = ModelRunner::open("", {.source = &source});
-  ASSERT_TRUE(odd.ok()) << odd.status().to_string();
-  EXPECT_EQ((*odd)->model().weights().bytes().mapped, 0u);
-  auto even = ModelRunner::open(folder);
-  ASSERT_TRUE(even.ok()) << even.status().to_string();
-  EXPECT_EQ((*odd)->logits(kIds), (*even)->logits(kIds));
+  return file;
+}
+
+// A file whose tensors lie at odd places (safetensors allows it) is copied where kernels need more.
+TEST(Weights, MisalignedMatricesAreCopied) {
+  for (const std::string name : {"llama2", "mixtral", "gpt_oss", "gptneox"}) {
+    HfImage image(kModels + name + "/hf");
+    auto even = ModelRunner::open(kModels + name + "/hf");
+    ASSERT_TRUE(even.ok()) << even.status().to_string();
+    for (auto& [file, content] : image.files) {
+      if (file.ends_with(".safetensors")) content = misaligned(content);
+    }
+    MemorySource source(MemorySource::Mode::kInMemory);
+    image.add_to(source);
+    auto odd = ModelRunner::open("hf", {.source = &source});
+    ASSERT_TRUE(odd.ok()) << odd.status().to_string();
+    EXPECT_EQ((*odd)->model().weights().bytes().mapped, 0u);
+    EXPECT_EQ((*odd)->logits(kIds), (*even)->logits(kIds)) << name;
+  }
 }
 
 class Stopwatch : public LoadProgress {
@@ -171,6 +184,50 @@ TEST(Weights, MeasuringSaysWhatLoadingTakes) {
       EXPECT_EQ(device->bytes_used(), Buffer::bytes_taken(expected.copied)) << name;
     }
   }
+}
+
+// Weights are mapped, not read: a model of twice the machine's memory computes.
+TEST(Weights, AModelLargerThanMemoryLoads) {
+  const uint64_t memory = uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
+  constexpr uint64_t kDim = 4096;
+  const uint64_t vocabulary = 2 * memory / (kDim * sizeof(float)) + 1;
+  if (vocabulary > kVocabularyMax) GTEST_SKIP() << "no model is larger than this machine's memory";
+  GgufOutline outline;
+  outline.set("general.architecture", "llama");
+  outline.set("llama.block_count", uint32_t{1});
+  outline.set("llama.embedding_length", uint32_t{kDim});
+  outline.set("llama.attention.head_count", uint32_t{32});
+  outline.set("llama.attention.head_count_kv", uint32_t{1});
+  outline.set("llama.feed_forward_length", uint32_t{64});
+  outline.set("llama.context_length", uint32_t{64});
+  outline.set("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+  const std::pair<const char*, Shape> tensors[] = {
+      {"token_embd.weight", {vocabulary, kDim}}, {"output_norm.weight", {kDim}},
+      {"blk.0.attn_norm.weight", {kDim}},        {"blk.0.ffn_norm.weight", {kDim}},
+      {"blk.0.attn_q.weight", {kDim, kDim}},     {"blk.0.attn_k.weight", {128, kDim}},
+      {"blk.0.attn_v.weight", {128, kDim}},      {"blk.0.attn_output.weight", {kDim, kDim}},
+      {"blk.0.ffn_gate.weight", {64, kDim}},     {"blk.0.ffn_up.weight", {64, kDim}},
+      {"blk.0.ffn_down.weight", {kDim, 64}}};
+  for (const auto& [name, shape] : tensors)
+    ASSERT_TRUE(outline.add_tensor(name, DType::kF32, shape).ok());
+  const TempDir dir;
+  std::string header = outline.header();
+  const uint64_t bytes = header.size() + outline.data_bytes();
+  // The first word's row is not zero, so that something shows.
+  header += std::string(kDim * sizeof(float), '?');
+  const std::string path = dir.write("huge.gguf", header);
+  if (truncate(path.c_str(), off_t(bytes)) != 0)
+    GTEST_SKIP() << "no sparse file of " << bytes << " bytes here: " << std::strerror(errno);
+
+  auto runner = ModelRunner::open(path, {.block_tokens = 16, .batch_tokens = 4});
+  ASSERT_TRUE(runner.ok()) << runner.status().to_string();
+  EXPECT_GT((*runner)->model().weights().bytes().mapped, memory);
+  BlockTable table = (*runner)->new_sequence();
+  ASSERT_TRUE(table.append(2));
+  const std::vector<TokenId> ids{0, TokenId(vocabulary - 1)};
+  const kernels::AttentionSpan span{.tokens = 2, .blocks = table.blocks().data()};
+  EXPECT_TRUE(
+      (*runner)->model().forward({.ids = ids, .spans = {&span, 1}}, (*runner)->cache()).ok());
 }
 
 TEST(Weights, CopiesThatDoNotFitTheDeviceAreExhausted) {

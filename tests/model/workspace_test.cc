@@ -10,7 +10,6 @@ namespace {
 
 ModelConfig config() {
   ModelConfig c;
-  c.layer_count = 1;
   c.dim = 48;
   c.heads = 6;
   c.kv_heads = 2;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A discrete-event simulator of the engine: runs the real Scheduler and policies on a virtual clock,
+// A discrete-event simulator of the engine: runs the real Scheduler and policies on a virtual
+// clock,
 // with a model of what steps and swaps cost, and measures what users would see.
 //
 //   step = t0 + tp x prompt tokens + tb x decodes + tc x tokens attended to       (SchedulingCosts)

@@ -117,7 +117,7 @@ TEST(Bpe, AMegabyteInOnePieceIsNotQuadratic) {
     const auto begin = std::chrono::steady_clock::now();
     const Ids ids = encoded(bpe, text);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(seconds.count(), 10.0);  // generous: sanitizers; quadratic time would be hours
+    EXPECT_LT(seconds.count(), 30.0);  // generous: sanitizers; quadratic time would be hours
     EXPECT_LT(ids.size(), text.size());
   }
 }

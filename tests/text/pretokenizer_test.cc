@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "support/test_seed.h"
+#include "text/long_texts.h"
 #include "text/random_text.h"
 
 namespace llmos {
@@ -157,6 +159,20 @@ TEST(Pretokenizer, PiecesTogetherAreTheText) {
         joined += piece;
       }
       ASSERT_EQ(joined, text) << name;
+    }
+  }
+}
+
+TEST(Pretokenizer, LongTextsTakeLinearTime) {
+  for (const std::string_view name : kNames) {
+    const Pretokenizer pretokenizer = named(name);
+    for (const std::string& text : test::long_texts()) {
+      const auto begin = std::chrono::steady_clock::now();
+      size_t bytes = 0;
+      pretokenizer.split(text, [&](std::string_view piece) { bytes += piece.size(); });
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      EXPECT_EQ(bytes, text.size());
+      EXPECT_LT(seconds.count(), test::kLongTextSecondsMax) << name << ", " << text.substr(0, 8);
     }
   }
 }

@@ -205,6 +205,17 @@ TEST(Regex, BothMatchersAgreeOnRealPatterns) {
   }
 }
 
+// So many loops that the memory of failures covers 44 KB of text: what stands before a window
+// counts.
+TEST(Regex, WindowsLookBehind) {
+  const Regex regex = compiled("(?<=b)a|(?:(?:cd?e){0,200}f){0,30}g");
+  std::string text;
+  while (text.size() < 100'000) text += "ba";
+  const Places careful = places(regex, text, true);
+  EXPECT_EQ(careful.size(), text.size() / 2);
+  EXPECT_EQ(careful, places(regex, text));
+}
+
 // Patterns and texts on which backtracking takes quadratic or exponential time.
 TEST(Regex, HostilePatternsTakeLinearTime) {
   const std::string as(200'000, 'a');

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words and the sentence forms of tales.py."""
+
+NAMES = {
+    "f": """Mira Odile Tessa Juna Ilka Wren Petra Salme Noor Brida Hanne Lotte Vesna Kaia Runa Elin Dora Maren Sunniva
+        Tova Zelda Inka Fenna Greta Ysolde Amra Bela Cosima Delia Esra Flora Hedda Iris Jorun Kezia Liv Malva Nives
+        Opal Perla""".split(),
+    "m": """Tobin Arlo Casper Emil Fabian Gustav Hugo Ivo Jasper Kilian Linus Matteo Nils Oskar Pavel Quentin Rufus
+        Silas Timo Ulric Viggo Wendel Yorick Zeno Anton Boris Cyril Dario Edvin Florin Gideon Henrik Jonas Knut Laszlo
+        Milo Orson Piet Ruben Soren""".split(),
+}
+
+FREE = {
+    "kind": """baker weaver fisher shepherd clockmaker gardener potter miller sailor painter beekeeper drummer
+        carpenter tailor goatherd juggler cobbler glassblower lamplighter ferryman fox badger otter hedgehog hare owl
+        squirrel beaver raven mouse heron turtle goose lynx wolf bear mole crane stork wren""".split(),
+    "hero_look": """young quiet curious cheerful clever shy stubborn patient hungry nimble sleepy brave honest restless
+        kindly careful dreamy lonely proud gentle bold thrifty merry tidy wiry freckled red-cheeked long-legged
+        soft-spoken wide-eyed""".split(),
+    "thing_kind": """lantern key kettle compass bell whistle mirror button spoon drum flute map ladder basket clock
+        coin ring candle bottle brush hammer needle kite boat wheel feather pebble scarf hat cup chest book harp spade
+        bucket rope tin box marble top comb ladle pipe thimble anchor sled plum pear loaf cheese jar""".split(),
+    "thing_look": """rusty copper tiny golden crooked silver painted cracked wooden dusty blue speckled heavy hollow
+        glass shiny borrowed broken striped round velvet yellow polished carved leather green lost wonderful frozen
+        mended humming scarlet dented ivory knotted lucky magic mossy narrow odd patched purple quaint ragged sooty
+        thin twisted useful warm white woollen worn ancient""".split(),
+    "place": """mill harbour orchard forest tower bridge meadow village castle cave island market valley bakery barn
+        lighthouse garden mountain quarry river shed swamp temple tunnel vineyard well windmill workshop cottage cellar
+        chapel cliff crossroads ferry field fountain gate hill inn lake library palace""".split(),
+    "place_look": """old windy sunny silent crowded misty northern southern hidden stony sleepy steep shady lonely
+        distant foggy snowy grassy salty narrow broad empty busy famous gloomy green hollow crooked quiet ruined
+        upper lower western eastern muddy leafy white black sandy rainy""".split(),
+    "weather": """rain snow fog wind sunshine thunder frost drizzle hail moonlight heat twilight mist starlight
+        dust""".split(),
+    "time": """morning evening afternoon Monday Tuesday Wednesday Thursday Friday Saturday Sunday winter summer spring
+        autumn market-day holiday harvest-day""".split(),
+    "food": """soup bread plums porridge honey apples pancakes cheese dumplings walnuts stew cherries noodles figs
+        biscuits pears carrots turnips berries pudding beans chestnuts onions butter""".split(),
+    "animal": """cat crow donkey pony rooster cricket frog snail moth beetle swan lizard bat toad spider duck lamb calf
+        sparrow magpie""".split(),
+    "feeling": """happy proud tired glad grateful calm lucky merry hopeful warm content giddy cheerful relieved
+        pleased""".split(),
+    "worry": """worried sad afraid puzzled gloomy nervous angry lonely cross upset startled doubtful""".split(),
+    "manner": """slowly quickly softly bravely carefully quietly loudly gladly calmly eagerly firmly gently proudly
+        patiently wisely boldly""".split(),
+    "number": """two three four five six seven eight nine ten eleven twelve twenty thirty forty""".split(),
+    "colour": """red blue green yellow brown grey black white orange purple pink silver golden violet""".split(),
+    "deed": """sang danced whistled laughed slept cooked rested clapped hummed cheered waited smiled listened
+        dreamed""".split(),
+    "hide": """behind under beside inside above near""".split(),
+    "furniture": """stove table bench barrel cupboard window ladder chimney fence gate hedge wall staircase bed shelf
+        door haystack woodpile oven wagon""".split(),
+    "skill": """knots riddles songs stars tides roots locks clouds bees numbers letters recipes stories tracks winds
+        stones""".split(),
+}
+
+PLOT = ["opening", "custom", "loss", "feeling", "advice", "journey", "meeting", "obstacle", "answer", "finding",
+        "return", "feast", "ending"]
+
+FORMS = {
+    "opening": [
+        "In the {home_look} {home} lived a {hero_look} {kind} named {hero}.",
+        "Once there was a {hero_look} {kind} called {hero}, who lived near the {home_look} {home}.",
+        "{hero} was a {hero_look} {kind} from the {home_look} {home}.",
+        "A {hero_look} {kind} named {hero} had a house beside the {home_look} {home}.",
+        "Long ago, a {hero_look} {kind} by the name of {hero} came to live at the {home_look} {home}.",
+    ],
+    "custom": [
+        "Every {time} {hero_he} {deed} and ate {food} with a {colour} {animal}.",
+        "On each {time} {hero_he} cooked {food} for {number} {colour} {animal}s.",
+        "{hero_his} best friend was a {colour} {animal} that liked {food} and {weather}.",
+        "{hero_he} loved {weather}, {food} and {skill}, but most of all {hero_his} {colour} {animal}.",
+        "{hero_he} knew much about {skill} and sold {food} every {time}.",
+    ],
+    "loss": [
+        "One {time}, in the {weather}, {hero_his} {thing_look} {thing_kind} was gone.",
+        "Then, on a {time} full of {weather}, somebody took {hero_his} {thing_look} {thing_kind}.",
+        "One {time} {hero_he} looked {hide} the {furniture}, but the {thing_look} {thing_kind} was missing.",
+        "But one {time} the {weather} carried {hero_his} {thing_look} {thing_kind} away.",
+        "One {time} {hero_he} heard of a {thing_look} {thing_kind} that lay hidden {hide} a {furniture} far away.",
+    ],
+    "feeling": [
+        "\"Where is the {thing_kind}?\" asked {hero}, and {hero_he} felt very {worry}.",
+        "{hero} was {worry} and could not eat {hero_his} {food}.",
+        "{hero_he} sat {hide} the {furniture}, {worry} and cold, and thought of {number} places.",
+        "For {number} days {hero} was {worry} and spoke {manner} of nothing else.",
+        "{hero} became so {worry} that even the {animal} was {worry}.",
+    ],
+    "advice": [
+        "\"Go to the {far_look} {far},\" said an old {animal}, \"and take some {food}.\"",
+        "A {colour} {animal} whispered that it was at the {far_look} {far}, {hide} a {furniture}.",
+        "The {animal} {manner} told {hero_him} to look in the {far_look} {far} before the {weather} came.",
+        "A letter in {colour} ink said that it was in the {far_look} {far}.",
+        "\"I saw it near the {far_look} {far},\" said {number} {animal}s at once.",
+    ],
+    "journey": [
+        "So {hero} packed {food} and walked {manner} for {number} days through {weather}.",
+        "{hero} put on a {colour} coat and set out {manner} in the {weather}.",
+        "With {number} {food} in a bag, {hero} left the {home} on a {time}.",
+        "{hero} {manner} followed the {colour} road for {number} hours.",
+        "So {hero} left the {home}, {manner}, with a {colour} hat and some {food}.",
+    ],
+    "meeting": [
+        "On the way {hero_he} met {friend}, a {hero_look} {friend_kind} who knew all about {skill}.",
+        "There stood {friend}, a {hero_look} {friend_kind} with {number} {colour} bags.",
+        "Near a {furniture} a {hero_look} {friend_kind} named {friend} was eating {food}.",
+        "After {number} miles {hero_he} found {friend}, a {friend_kind} who was {worry} because of the {weather}.",
+        "A {hero_look} {friend_kind} named {friend} came along and {deed} beside {hero_him}.",
+    ],
+    "finding": [
+        "And there, {hide} the {furniture} of the {far}, lay the {thing_look} {thing_kind}.",
+        "At the {far_look} {far} {friend} looked {hide} a {colour} {furniture} and found the {thing_kind}.",
+        "In the {far} a {colour} {animal} was {manner} guarding the {thing_look} {thing_kind}.",
+        "They searched the {far_look} {far} for {number} hours until {hero} found the {thing_kind} {hide} a {furniture}.",
+        "\"Look, {hero}!\" cried {friend}, and pointed {manner} at the {thing_look} {thing_kind} {hide} the {furniture}.",
+    ],
+    "return": [
+        "{hero} thanked {friend} {manner} and gave {friend_him} {number} {food}.",
+        "{hero} and {friend} carried the {thing_kind} {manner} back to the {home_look} {home}.",
+        "They {deed} all the way home to the {home}, and {friend} held the {thing_look} {thing_kind}.",
+        "\"Half of it is yours,\" said {hero} {manner}, and {friend} was {feeling}.",
+        "{friend} came along to the {home_look} {home}, for {friend_he} was tired of {weather}.",
+    ],
+    "feast": [
+        "That {time} they ate {food} and {food} while the {animal} {deed}.",
+        "{number} {animal}s {deed} when they saw the {thing_look} {thing_kind} again.",
+        "{hero} put the {thing_kind} {hide} the {furniture} and cooked {food} for everybody.",
+        "All the {animal}s of the {home} came with {food} and {deed} {manner}.",
+        "They hung the {thing_kind} {hide} the {colour} {furniture} and {deed} until the {weather} was over.",
+    ],
+    "ending": [
+        "From then on {hero} and {friend} were the best of friends, {feeling} and {feeling}.",
+        "And {hero} was {feeling}, for now {hero_he} had a {thing_kind} and a {friend_kind} to talk to.",
+        "Since that {time} {hero} has never been {worry} again.",
+        "And if the {weather} has not stopped them, {hero} and {friend} are still {feeling} today.",
+        "{hero} learned that a friend is worth more than {number} {colour} {thing_kind}s.",
+    ],
+}
+
+OBSTACLES = {
+    "river": {
+        "obstacle": [
+            "Soon a {colour} river, wide and full of {weather}, lay before them.",
+            "But the river by the {far} was deep, and there was no boat for {number} miles.",
+            "Then they came to a cold river where {number} {animal}s were waiting.",
+        ],
+        "answer": [
+            "{friend} {manner} tied {number} {furniture}s together, and so they crossed the river.",
+            "They laid a {furniture} across the water and walked over it {manner}.",
+            "{hero} asked the {colour} {animal} for help, and it {manner} pulled them to the other shore.",
+        ],
+    },
+    "gate": {
+        "obstacle": [
+            "The gate of the {far} was locked with {number} {colour} locks.",
+            "A {colour} gate closed the road, and its guard, a {animal}, wanted {food}.",
+            "But before the {far} stood a gate that no {kind} had ever opened.",
+        ],
+        "answer": [
+            "{friend} {manner} opened the gate with a pin and some {food}.",
+            "{hero} gave the guard {number} {food}, and the gate opened {manner}.",
+            "They climbed {manner} over the gate on the back of a {furniture}.",
+        ],
+    },
+    "storm": {
+        "obstacle": [
+            "Then a storm of {weather} and {weather} threw {hero_him} against a {furniture}.",
+            "In the night a storm came and blew away {number} {colour} hats.",
+            "But a terrible storm stopped them for {number} days.",
+        ],
+        "answer": [
+            "They hid {hide} a {furniture}, ate {food} and {deed} until the storm was over.",
+            "{friend} built a roof from a {furniture}, and they waited {manner} for the end of the storm.",
+            "They held on to a {colour} {animal} and walked {manner} through the storm.",
+        ],
+    },
+    "giant": {
+        "obstacle": [
+            "Before the {far} sat a {worry} giant with a {colour} beard, who ate {food}.",
+            "Suddenly a giant with {number} {colour} teeth stood in their way.",
+            "A giant slept across the road, and {number} {animal}s slept on him.",
+        ],
+        "answer": [
+            "{hero} {manner} told the giant stories about {skill} until he {deed}.",
+            "{friend} cooked {food} for the giant, who {manner} let them go.",
+            "They {manner} tickled the giant with a {animal}, and he {deed} and let them pass.",
+        ],
+    },
+    "riddle": {
+        "obstacle": [
+            "A {colour} {animal} asked them a riddle about {skill} and {weather}.",
+            "At the door of the {far} was a riddle in {colour} letters, {number} lines long.",
+            "\"Answer my riddle,\" said a {animal} {hide} a {furniture}, \"or go home!\"",
+        ],
+        "answer": [
+            "{friend} thought of {skill}, and {manner} {friend_he} gave the right answer to the riddle.",
+            "\"The answer is {food},\" said {hero} {manner}, and the riddle was solved.",
+            "{hero} guessed {number} times, and the last answer to the riddle was right.",
+        ],
+    },
+    "darkness": {
+        "obstacle": [
+            "Then the path went down into the dark, and nobody could see the {colour} walls.",
+            "It was so dark near the {far} that {number} {animal}s had lost their way.",
+            "But inside it was dark, and something {deed} {hide} a {furniture}.",
+        ],
+        "answer": [
+            "{friend} lit a {colour} lamp, and the dark was full of {animal}s.",
+            "{hero} counted {number} steps in the dark and then {manner} turned left.",
+            "A {colour} {animal} with bright eyes led them {manner} through the dark.",
+        ],
+    },
+}
