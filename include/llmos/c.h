@@ -9,20 +9,22 @@
  *   llmos_stream* stream = NULL;
  *   if (!error) error = llmos_engine_submit(engine, &request, &stream);
  *   llmos_chunk chunk;
- *   while (!error && llmos_stream_next(stream, -1, &chunk) == LLMOS_CHUNK) fputs(chunk.text, stdout);
+ *   while (!error && llmos_stream_next(stream, -1, &chunk) == LLMOS_CHUNK) {
+ *     fputs(chunk.text, stdout);
+ *   }
  *   if (error) fprintf(stderr, "%s\n", llmos_status_message(error));
  *   llmos_status_free(error);          (* all of them take NULL *)
  *   llmos_stream_free(stream);
  *   llmos_engine_free(engine);
  *
- * Errors   A call that can fail answers NULL, or a status that the caller frees. Nothing throws, and
- *          nothing is printed.
+ * Errors   A call that can fail answers NULL, or a status that the caller frees. Nothing throws,
+ *          and nothing is printed.
  * Structs  carry their own size, set by the ..._INIT macros: a program that was compiled against an
  *          older header goes on working.
  * Threads  As in engine.h: the engine from any thread, a stream from one reader at a time,
  *          llmos_stream_cancel from any.
- * Memory   Strings and arrays that are passed in are copied. What a chunk or a reply shows belongs to
- *          the stream, and is valid until its next call. */
+ * Memory   Strings and arrays that are passed in are copied. What a chunk or a reply shows belongs
+ *          to the stream, and is valid until its next call. */
 #ifndef LLMOS_C_H
 #define LLMOS_C_H
 
@@ -147,17 +149,18 @@ typedef struct llmos_request {
   int64_t deadline_ms;
   double tokens_hint;
   /* Changes the logits of a step; called on the engine's thread. */
-  void (*logits_hook)(uint64_t request, uint32_t choice, float* logits, size_t count, void* context);
+  void (*logits_hook)(uint64_t request, uint32_t choice, float* logits, size_t count,
+                      void* context);
   /* Hears that the stream has something to read: see Readiness in extend.h. */
   void (*ready)(uint64_t request, void* context);
   void* hook_context; /* of both; outlives the stream */
 } llmos_request;
 
-#define LLMOS_REQUEST_INIT                                                                      \
-  {                                                                                             \
-    sizeof(llmos_request), NULL, NULL, 0, NULL, 0, NULL, NULL, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0,     \
-        1.75f, 2, 0, 0.1f, 0, 0.1f, NULL, 0, NULL, 0, 0, 256, 0, 0, NULL, 0, NULL, 0, 1, 0, 0,   \
-        NULL, 0, 0, 0, NULL, NULL, NULL                                                         \
+#define LLMOS_REQUEST_INIT                                                                     \
+  {                                                                                            \
+    sizeof(llmos_request), NULL, NULL, 0, NULL, 0, NULL, NULL, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0,   \
+        1.75f, 2, 0, 0.1f, 0, 0.1f, NULL, 0, NULL, 0, 0, 256, 0, 0, NULL, 0, NULL, 0, 1, 0, 0, \
+        NULL, 0, 0, 0, NULL, NULL, NULL                                                        \
   }
 
 typedef struct llmos_token_score {
@@ -224,7 +227,7 @@ LLMOS_API void llmos_stream_cancel(llmos_stream* stream);
 /* Reads what is left; NULL when the request ended well. The first call decides, later ones repeat
  * it. */
 LLMOS_API llmos_status* llmos_stream_wait(llmos_stream* stream);
-/* After a wait that ended well: the whole text of a choice (NULL beyond the last), and the usage. */
+/* After a wait that ended well: the text of a choice (NULL beyond the last), and the usage. */
 LLMOS_API const char* llmos_stream_text(const llmos_stream* stream, uint32_t choice, size_t* bytes);
 LLMOS_API const int32_t* llmos_stream_tokens(const llmos_stream* stream, uint32_t choice,
                                              size_t* count);

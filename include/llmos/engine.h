@@ -28,9 +28,9 @@ namespace llmos {
 // request has a hook or a readiness listener: no call of them comes after it.
 //
 // Threads  One reader at a time; cancel() from any thread.
-// Reading  What was read once is not read again: wait() returns the whole reply, whatever part of it
-//          next() has shown before. A stream whose reader stops is parked: it takes no more part in
-//          steps until it is read again, and others are not slowed by it.
+// Reading  wait() returns the whole reply, whatever part of it next() has shown before. A stream
+//          whose reader stops is parked: it takes no more part in steps until it is read again, and
+//          others are not slowed by it.
 class LLMOS_API Stream {
  public:
   Stream(Stream&&) noexcept;

@@ -240,8 +240,8 @@ size_t llmos_engine_encode(const llmos_engine* engine, const char* text, size_t 
                            int add_special, int32_t* tokens, size_t capacity) {
   if (!engine->engine.has_tokenizer()) return 0;
   try {
-    const std::vector<TokenId> ids = engine->engine.tokenizer().encode(
-        {text, bytes}, {.add_special = add_special != 0});
+    const std::vector<TokenId> ids =
+        engine->engine.tokenizer().encode({text, bytes}, {.add_special = add_special != 0});
     std::copy_n(ids.begin(), std::min(capacity, ids.size()), tokens);
     return ids.size();
   } catch (...) {

@@ -26,9 +26,9 @@ constexpr uint32_t kLogitRowsLeast = 32;
 
 Status check_range(const char* what, uint64_t value, uint64_t least, uint64_t most) {
   if (value >= least && value <= most) return {};
-  return {Code::kInvalid, (Text() << what << ": expected " << least << " to " << most << ", found "
-                                  << value)
-                              .str()};
+  return {
+      Code::kInvalid,
+      (Text() << what << ": expected " << least << " to " << most << ", found " << value).str()};
 }
 
 Status check_options(const EngineOptions& options) {
@@ -78,13 +78,12 @@ class Opening {
     Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
     if (!tokenizer.ok()) return tokenizer.status();
     impl_.tokenizer = *std::move(tokenizer);
-    sequences_ = options_.scheduler.sequences_max ? options_.scheduler.sequences_max
-                                                  : kSequencesDefault;
+    sequences_ =
+        options_.scheduler.sequences_max ? options_.scheduler.sequences_max : kSequencesDefault;
     Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, model_options());
     if (!plan.ok()) return plan.status();
     plan->limits.tokens = std::max(plan->limits.tokens, sequences_ + 1);
-    plan->limits.logit_rows =
-        std::min(plan->limits.tokens, std::max(sequences_, kLogitRowsLeast));
+    plan->limits.logit_rows = std::min(plan->limits.tokens, std::max(sequences_, kLogitRowsLeast));
     if (Status status = make_device(*checkpoint, *plan); !status.ok()) return status;
     return start(*plan);
   }
@@ -124,8 +123,7 @@ class Opening {
 
   Status start(const LoadPlan& plan) {
     const SchedulerOptions& s = options_.scheduler;
-    const uint64_t cached =
-        uint64_t{impl_.pool->capacity()} * options_.cache.block_tokens;
+    const uint64_t cached = uint64_t{impl_.pool->capacity()} * options_.cache.block_tokens;
     impl_.limits = {.tokenizer = impl_.tokenizer ? &*impl_.tokenizer : nullptr,
                     .vocabulary = impl_.info.vocabulary,
                     .context = uint32_t(std::min<uint64_t>(plan.bytes.context, cached)),
@@ -175,13 +173,16 @@ Result<Stream> Engine::submit(Request request) {
   auto work = prepare_request(std::move(request), impl_->limits, impl_->next_id.fetch_add(1),
                               real_clock().now());
   if (!work.ok()) return work.status();
-  auto stream =
-      std::make_unique<Stream::Impl>(**work, impl_->limits.tokenizer, impl_->mailbox);
-  if (Status status = impl_->mailbox->post_work(*work); !status.ok()) {
+  if (Status status = impl_->mailbox->admit(**work, (*work)->submitted); !status.ok()) {
     impl_->meters.refused.add();
-    stream->state->end({});  // nobody else will
     return status;
   }
+  auto stream = std::make_unique<Stream::Impl>(**work, impl_->limits.tokenizer, impl_->mailbox);
+  if (Status status = impl_->mailbox->post_work(*work); !status.ok()) {
+    impl_->meters.refused.add();
+    return status;
+  }
+  stream->posted = true;
   impl_->meters.submitted.add();
   return Stream(std::move(stream));
 }
@@ -190,6 +191,29 @@ Result<Reply> Engine::generate(Request request) {
   Result<Stream> stream = submit(std::move(request));
   if (!stream.ok()) return stream.status();
   return stream->wait();
+}
+
+Result<Embedding> Engine::embed(EmbedRequest request) {
+  auto work = prepare_request({.prompt = std::move(request.prompt),
+                               .tokens_max = 1,
+                               .tenant = std::move(request.tenant),
+                               .priority = request.priority,
+                               .deadline = request.deadline},
+                              impl_->limits, impl_->next_id.fetch_add(1), real_clock().now());
+  if (!work.ok()) return work.status();
+  (*work)->pooling = request.pooling;
+  (*work)->normalise = request.normalise;
+  const std::shared_ptr<engine::StreamState> stream = (*work)->stream;
+  if (Status status = impl_->mailbox->post_work(*work); !status.ok()) {
+    impl_->meters.refused.add();
+    return status;
+  }
+  impl_->meters.submitted.add();
+  std::vector<TokenScore> none;
+  while (stream->take(none, std::nullopt)) continue;
+  engine::Outcome& outcome = stream->outcome();
+  if (!outcome.status.ok()) return outcome.status;
+  return Embedding{std::move(outcome.embedding), outcome.usage};
 }
 
 Status Engine::drain(Millis timeout) {

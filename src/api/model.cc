@@ -38,8 +38,7 @@ Result<Model> Model::open(const std::string& path, const ModelOptions& options) 
   if (!file.ok()) return file.status();
   const Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, options);
   if (!plan.ok()) return plan.status();
-  Result<std::optional<Tokenizer>> tokenizer =
-      open_tokenizer(*checkpoint);
+  Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
   if (!tokenizer.ok()) return tokenizer.status();
 
   auto impl = std::make_unique<Impl>();

@@ -148,18 +148,18 @@ Result<std::vector<TokenId>> prompt_tokens(const Request& request, const Request
     }
     tokens = limits.tokenizer->encode(*text, {.parse_special = request.parse_special});
   } else {
-    auto made = chat_tokens(std::get<std::vector<Message>>(request.prompt), request,
-                            *limits.tokenizer);
+    auto made =
+        chat_tokens(std::get<std::vector<Message>>(request.prompt), request, *limits.tokenizer);
     if (!made.ok()) return made.status();
     tokens = *std::move(made);
   }
   if (tokens.empty()) return Status(Code::kInvalid, "prompt: expected at least one token");
   if (tokens.size() >= limits.context) {
-    return Status(Code::kInvalid,
-                  (Text() << "prompt: expected fewer than " << limits.context
-                          << " tokens (the context, or what the cache holds), found "
-                          << tokens.size())
-                      .str());
+    return Status(
+        Code::kInvalid,
+        (Text() << "prompt: expected fewer than " << limits.context
+                << " tokens (the context, or what the cache holds), found " << tokens.size())
+            .str());
   }
   return tokens;
 }

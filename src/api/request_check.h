@@ -16,8 +16,8 @@ namespace llmos {
 struct RequestLimits {
   const Tokenizer* tokenizer = nullptr;  // null: only token prompts
   uint32_t vocabulary = 0;
-  uint32_t context = 0;       // tokens of one sequence, bounded by the cache too
-  uint32_t choices_max = 0;   // what the queue holds
+  uint32_t context = 0;      // tokens of one sequence, bounded by the cache too
+  uint32_t choices_max = 0;  // what the queue holds
   uint32_t stream_tokens = 0;
   std::vector<TokenId> model_ends;  // sorted
 };
@@ -36,7 +36,7 @@ inline constexpr size_t kPromptBytesMax = size_t{64} << 20;
 Result<std::unique_ptr<engine::Work>> prepare_request(Request request, const RequestLimits& limits,
                                                       uint64_t id, Instant now);
 
-// Tokens of the prompt, at least one. kInvalid: empty, ids outside the vocabulary, no chat template.
+// Tokens of the prompt, at least one. kInvalid: empty, an id outside the vocabulary, no template.
 Result<std::vector<TokenId>> prompt_tokens(const Request& request, const RequestLimits& limits);
 
 }  // namespace llmos

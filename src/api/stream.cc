@@ -22,6 +22,7 @@ Stream::Impl::Impl(const engine::Work& work, const Tokenizer* tokenizer,
 }
 
 Stream::Impl::~Impl() {
+  if (!posted) return;
   if (!state->ended()) cancel();
   if (!calls_back) return;
   // The host may now destroy what the engine would call.

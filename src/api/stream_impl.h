@@ -31,7 +31,8 @@ struct Stream::Impl {
   std::vector<AnswerText> texts;  // one for each choice
   std::vector<TokenId> ends;      // sorted: tokens without text
   bool logprobs;
-  bool calls_back;  // the request has a hook or a listener of the host's
+  bool calls_back;        // the request has a hook or a listener of the host's
+  bool posted = false;    // the engine has it
   bool finished = false;  // wait() has given the reply away
   Reply reply;
   std::string piece;               // of the last chunk

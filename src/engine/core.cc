@@ -9,8 +9,7 @@ namespace llmos::engine {
 namespace {
 
 uint32_t kv_tokens(const BlockPool& pool) {
-  const uint64_t tokens =
-      uint64_t{pool.capacity()} * uint64_t(pool.layout().shape().block_tokens);
+  const uint64_t tokens = uint64_t{pool.capacity()} * uint64_t(pool.layout().shape().block_tokens);
   return uint32_t(std::min<uint64_t>(tokens, std::numeric_limits<uint32_t>::max()));
 }
 
@@ -27,11 +26,18 @@ SchedulingCosts first_costs(const CoreOptions& options, const BlockPool& pool) {
           .kv_tokens = kv_tokens(pool)};
 }
 
+// A step cannot hold more than the executor's arrays do.
+CoreOptions within(CoreOptions options, const BatchLimits& limits) {
+  options.step_tokens = std::min(options.step_tokens, limits.tokens);
+  options.sequences_max = std::min(options.sequences_max, limits.logit_rows);
+  return options;
+}
+
 }  // namespace
 
 Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mailbox& mailbox,
            Meters& meters, Clock& clock)
-    : options_(options),
+    : options_(within(options, executor.limits())),
       executor_(executor),
       pool_(pool),
       mailbox_(mailbox),
@@ -41,7 +47,7 @@ Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mail
       block_tokens_(pool.layout().shape().block_tokens),
       runner_(executor, pool, options.overlap),
       room_(uint32_t(executor.config().vocabulary), kv_tokens(pool)),
-      costs_(first_costs(options, pool)),
+      costs_(first_costs(options_, pool)),
       steps_{Step(executor.limits(), kTopScoresMax), Step(executor.limits(), kTopScoresMax)} {
   meters_.kv_blocks.set(pool.capacity());
   meters_.kv_blocks_free.set(pool.free_count());
@@ -80,9 +86,7 @@ Status Core::make_scheduler() {
   return {};
 }
 
-double Core::now() const {
-  return std::chrono::duration<double>(clock_.now() - start_).count();
-}
+double Core::now() const { return std::chrono::duration<double>(clock_.now() - start_).count(); }
 
 // At depth 0 a step is planned, computed and committed in one turn. At depth 1 the next one is
 // planned while the last one runs, and committed results are delivered while the next one runs.
@@ -107,8 +111,7 @@ bool Core::turn() {
     collect(*planned, nullptr);
     const double committing = now();
     commit(*planned);
-    meters_.planning.record_exclusive(
-        uint64_t((planned_at - planning + now() - committing) * 1e9));
+    meters_.planning.record_exclusive(uint64_t((planned_at - planning + now() - committing) * 1e9));
   }
   return true;
 }

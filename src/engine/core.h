@@ -44,7 +44,7 @@ struct CoreOptions {
   double waiting_seconds_max = 0;    // 0: no bound
   double reader_stall_seconds = 30;  // 0: never
   bool overlap = false;              // depth 1
-  // For tests: after so many steps every sequence in memory is put out and computed again; 0: never.
+  // For tests: after so many steps all sequences in memory are computed again; 0: never.
   uint32_t preempt_every = 0;
 };
 
@@ -53,7 +53,7 @@ inline constexpr uint32_t kTopScoresMax = 64;
 
 class Core {
  public:
-  // Everything given outlives the core. kNotFound: no such policy; kInvalid: limits that do not fit.
+  // What is given outlives the core. kNotFound: no such policy; kInvalid: limits that do not fit.
   static Result<std::unique_ptr<Core>> create(const CoreOptions& options, Executor& executor,
                                               BlockPool& pool, Mailbox& mailbox, Meters& meters,
                                               Clock& clock);
@@ -111,6 +111,8 @@ class Core {
   void collect(Step& step, Step* planned);
   void draw(Step& step, size_t index, std::span<const float> logits);
   void score_prompt(StepEntry& entry, std::span<const float> logits);
+  void pool_states(StepEntry& entry);
+  void finish_embedding(LiveRequest& request);
   void fill_placeholders(const Step& step, Step& planned);
   void roll_back(Step& step);
   void commit(Step& step);
@@ -145,8 +147,8 @@ class Core {
   std::array<Step, 2> steps_;
   Step* running_ = nullptr;  // depth 1: launched and not collected
   uint32_t next_step_ = 0;
-  SequenceList suspects_;  // of a step that failed: they run alone until one is at fault
-  uint32_t failures_ = 0;  // steps in a row
+  SequenceList suspects_;         // of a step that failed: they run alone until one is at fault
+  uint32_t failures_ = 0;         // steps in a row
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
   double idle_seconds_ = 0;

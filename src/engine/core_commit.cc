@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Core: a step runs, its results are drawn, and then all of it counts or nothing.
 #include <algorithm>
+#include <cmath>
 #include <exception>
 
 #include "base/check.h"
@@ -44,11 +45,12 @@ void Core::draw(Step& step, size_t index, std::span<const float> logits) {
   const std::span<const float> rows =
       logits.subspan(size_t(entry.first_row) * vocabulary, entry.rows * vocabulary);
   if (has_nan(rows)) {
-    entry.failure = Status(Code::kInternal,
-                           "the model gave logits that are not numbers; check its weights");
+    entry.failure =
+        Status(Code::kInternal, "the model gave logits that are not numbers; check its weights");
     return;
   }
   const Work& work = *sequence.request->work;
+  if (work.pooling) return pool_states(entry);
   if (work.request.prompt_logprobs && sequence.choice == 0) score_prompt(entry, rows);
   if (!entry.draws) return;
   const std::span<const float> row = rows.last(vocabulary);
@@ -66,8 +68,8 @@ void Core::draw(Step& step, size_t index, std::span<const float> logits) {
         {.logits = row,
          .tokens = sequence.tokens,
          .prompt_tokens = uint32_t(work.prompt.size()),
-         .forbidden = early ? std::span<const TokenId>(work.forbidden_first)
-                            : std::span<const TokenId>(),
+         .forbidden =
+             early ? std::span<const TokenId>(work.forbidden_first) : std::span<const TokenId>(),
          .hook = work.request.logits_hook ? &hook : nullptr},
         room_);
   } catch (const std::exception& error) {
@@ -83,8 +85,8 @@ void Core::draw(Step& step, size_t index, std::span<const float> logits) {
   if (!work.request.logprobs) return;
   const double total = log_sum_exp(row);
   entry.logprob = double(row[size_t(entry.drawn)]) - total;
-  entry.tops = uint32_t(
-      best_scores(row, total, step.scores_of(index).first(work.request.logprobs_top)));
+  entry.tops =
+      uint32_t(best_scores(row, total, step.scores_of(index).first(work.request.logprobs_top)));
 }
 
 // Row i of the entry predicts the token behind the entry's token of that row.
@@ -104,6 +106,37 @@ void Core::score_prompt(StepEntry& entry, std::span<const float> rows) {
     score.top.resize(best_scores(row, total, score.top));
     request.prompt_scores.push_back(std::move(score));
   }
+}
+
+// All rows of the prompt come by, in order and once more after the sequence was put out.
+void Core::pool_states(StepEntry& entry) {
+  LiveRequest& request = *entry.sequence->request;
+  const size_t dim = size_t(executor_.config().dim);
+  const std::span<const float> rows =
+      executor_.hidden().subspan(size_t(entry.first_row) * dim, entry.rows * dim);
+  if (entry.position == 0) request.pooled = 0;
+  if (request.pooled == 0) request.embedding.assign(dim, 0);
+  const Pooling pooling = *request.work->pooling;
+  for (size_t row = 0; row < entry.rows; ++row, ++request.pooled) {
+    const std::span<const float> state = rows.subspan(row * dim, dim);
+    if (pooling == Pooling::kMean) {
+      for (size_t i = 0; i < dim; ++i) request.embedding[i] += state[i];
+    } else if (pooling == Pooling::kLast || request.pooled == 0) {
+      std::copy(state.begin(), state.end(), request.embedding.begin());
+    }
+  }
+}
+
+// The sum becomes the mean, and its length 1 where that is wanted.
+void Core::finish_embedding(LiveRequest& request) {
+  const Work& work = *request.work;
+  double scale = *work.pooling == Pooling::kMean ? 1.0 / request.pooled : 1.0;
+  if (work.normalise) {
+    double square = 0;
+    for (const float x : request.embedding) square += double(x) * double(x);
+    scale = square > 0 ? 1 / std::sqrt(square) : 0;
+  }
+  for (float& x : request.embedding) x = float(x * scale);
 }
 
 // Token 0 stands for a sequence that has just ended: what is computed of it is dropped.
@@ -157,7 +190,12 @@ void Core::commit_entry(Step& step, size_t index) {
   }
   scheduler_->commit(sequence.index, entry.prompt, entry.draws ? 1 : 0, now());
   // A chunk that was cut for its rows: the scheduler planned more.
-  if (entry.rows > 1 && !entry.draws) scheduler_->abandon(sequence.index);
+  if (entry.cut) scheduler_->abandon(sequence.index);
+  if (entry.draws && sequence.request->work->pooling) {
+    finish_embedding(*sequence.request);
+    end_sequence(sequence, Finish::kStop, false);
+    return finish_request(*sequence.request);
+  }
   if (entry.draws) deliver(entry, step.scores_of(index).first(entry.tops));
 }
 
@@ -239,6 +277,11 @@ void Core::record(const Step& step) {
   scheduler_->step_done(seconds, now());
   if (costs_.observe(prompt, decodes, context, seconds)) scheduler_->set_costs(costs_.costs());
   ++steps_done_;
+  // Often enough for estimates that are good to a tenth at best.
+  constexpr uint64_t kPublishEvery = 16;
+  if (steps_done_ % kPublishEvery == 0) {
+    mailbox_.publish(scheduler_->load(), scheduler_->costs(), options_.waiting_seconds_max);
+  }
   meters_.steps.add();
   meters_.prompt_tokens.add(prompt);
   meters_.step.record_exclusive(nanos(seconds));

@@ -8,11 +8,12 @@
 namespace llmos::engine {
 
 // The scheduler counts tokens, the pool whole blocks: each sequence in memory may waste all of a
-// block but one token.
+// block but one token. One of them is free, because the pool is whole blocks too.
 sched::Resources Core::resources() const {
   const uint64_t all = scheduler_->costs().kv_tokens;
   const sched::SchedulerStats stats = scheduler_->stats();
-  const uint64_t rounding = uint64_t(block_tokens_ - 1) * (stats.resident + stats.moving);
+  const uint64_t rounding =
+      uint64_t(block_tokens_ - 1) * (std::max(1u, stats.resident + stats.moving) - 1);
   return {.kv_tokens = uint32_t(std::max(all - std::min(all, rounding), all / 2)),
           .slots = options_.sequences_max,
           .tokens_per_step = options_.step_tokens};
@@ -21,7 +22,8 @@ sched::Resources Core::resources() const {
 Step* Core::plan() {
   if (options_.preempt_every != 0 && !running_ && steps_done_ % options_.preempt_every == 0) {
     for (LiveSequence* sequence : by_index_) {
-      if (sequence && sequence->table.tokens() > 0) put_out(*sequence);
+      // Each has drawn a token since it came: everybody gets on.
+      if (sequence && sequence->answer_tokens() > sequence->arrived_with) put_out(*sequence);
     }
   }
   const sched::StepPlan& plan = scheduler_->plan(now(), resources());
@@ -91,12 +93,15 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
   const Work& work = *sequence.request->work;
   const int64_t position = sequence.table.tokens();
   const int64_t prompt_tokens = int64_t(work.prompt.size());
-  const bool scored = work.request.prompt_logprobs && sequence.choice == 0 &&
-                      position < prompt_tokens;
+  const bool scored =
+      (work.request.prompt_logprobs || (work.pooling && *work.pooling != Pooling::kLast)) &&
+      sequence.choice == 0 && position < prompt_tokens;
   const uint32_t rows_left = limits.logit_rows - uint32_t(step.rows.size());
   uint32_t rows = scored ? tokens : (last ? 1 : 0);
-  if (scored && rows > rows_left) tokens = rows = rows_left, last = false;
+  const bool cut = scored && rows > rows_left;
+  if (cut) tokens = rows = rows_left, last = false;
   if (rows > rows_left || tokens == 0 || step.ids.size() + tokens > limits.tokens) return false;
+  count_blocks(sequence);
   if (!sequence.table.append(int64_t(tokens))) return false;
 
   StepEntry entry{.sequence = &sequence,
@@ -104,6 +109,7 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
                   .prompt = prompt ? tokens : 0,
                   .position = position,
                   .rows = rows,
+                  .cut = cut,
                   .draws = last};
   const int64_t first = int64_t(step.ids.size());
   for (int64_t i = position; i < position + tokens; ++i) {

@@ -30,15 +30,14 @@ void Core::take_work(std::unique_ptr<Work> work) {
     deadlines_.emplace(std::chrono::duration<double>(w.deadline - start_).count(), w.id);
   }
   for (uint32_t choice = 0; choice < w.samplers.size(); ++choice) {
-    request.sequences.push_back(
-        std::make_unique<LiveSequence>(request, choice, pool_, tokens_max));
+    request.sequences.push_back(std::make_unique<LiveSequence>(request, choice, pool_, tokens_max));
     LiveSequence& sequence = *request.sequences.back();
     sequence.tokens.reserve(size_t(tokens_max));
     sequence.tokens.assign(w.prompt.begin(), w.prompt.end());
   }
   for (const auto& sequence : request.sequences) {
-    const Status status = w.stream->cancelled() ? Status(Code::kCancelled, "cancelled")
-                                                : arrive(*sequence);
+    const Status status =
+        w.stream->cancelled() ? Status(Code::kCancelled, "cancelled") : arrive(*sequence);
     if (status.ok()) continue;
     return fail_request(request, status,
                         status.code() == Code::kCancelled ? Finish::kCancelled : Finish::kFailed);
@@ -58,10 +57,12 @@ Status Core::arrive(LiveSequence& sequence) {
       .deadline = w.deadline == Instant::max()
                       ? std::numeric_limits<double>::infinity()
                       : std::chrono::duration<double>(w.deadline - start_).count(),
-      .needs_results = !w.stop_texts.empty() || w.request.logits_hook || w.request.prompt_logprobs};
+      .needs_results =
+          !w.stop_texts.empty() || w.request.logits_hook || w.request.prompt_logprobs || w.pooling};
   Result<sched::SequenceIndex> index = scheduler_->arrive(arrival, now());
   if (!index.ok()) return index.status();
   sequence.index = *index;
+  sequence.arrived_with = sequence.answer_tokens();
   by_index_[*index] = &sequence;
   return {};
 }
@@ -117,8 +118,7 @@ void Core::watch_time() {
                  Finish::kFailed);
   }
   if (options_.reader_stall_seconds <= 0) return;
-  while (!parked_.empty() &&
-         time - parked_.front()->parked_since > options_.reader_stall_seconds) {
+  while (!parked_.empty() && time - parked_.front()->parked_since > options_.reader_stall_seconds) {
     fail_request(*parked_.front()->request,
                  Status(Code::kCancelled, "cancelled: the stream was full and nobody read it"),
                  Finish::kCancelled);
@@ -178,17 +178,19 @@ void Core::finish_request(LiveRequest& request) {
   const auto nanos = [](double seconds) { return uint64_t(std::max(seconds, 0.0) * 1e9); };
   Usage& usage = request.usage;
   usage.queued = millis((request.first_step < 0 ? time : request.first_step) - request.submitted);
-  usage.first_token = request.first_token < 0 ? Millis() : millis(request.first_token - request.submitted);
+  usage.first_token =
+      request.first_token < 0 ? Millis() : millis(request.first_token - request.submitted);
   usage.total = millis(time - request.submitted);
   meters_.total.record_exclusive(nanos(time - request.submitted));
   meters_.add_tenant_use(request.tenant, usage.prompt_tokens, usage.output_tokens,
                          usage.kv_block_seconds);
   const Code code = request.status.code();
-  (code == Code::kOk ? meters_.completed
-                     : code == Code::kCancelled ? meters_.cancelled : meters_.failed)
+  (code == Code::kOk          ? meters_.completed
+   : code == Code::kCancelled ? meters_.cancelled
+                              : meters_.failed)
       .add();
   request.work->stream->end(
-      {request.status, usage, std::move(request.prompt_scores), {}});
+      {request.status, usage, std::move(request.prompt_scores), std::move(request.embedding)});
   retiring_.push_back(std::move(found->second));
   requests_.erase(found);
 }

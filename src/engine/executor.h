@@ -23,6 +23,8 @@ class Executor {
   // Logits [logit_rows, vocabulary], valid until the next call. A failure means that nothing of the
   // step counts; keys and values of its tokens may have been written.
   virtual Result<std::span<const float>> run(const Batch& batch, const BlockPool& cache) = 0;
+  // Of the last run(): [logit_rows, dim] states behind the last norm, valid as long as its logits.
+  virtual std::span<const float> hidden() const = 0;
   // After repeated failures: gives the device up and opens it again. What the cache held is lost.
   virtual Status reopen() = 0;
 };
@@ -36,6 +38,7 @@ class TransformerExecutor final : public Executor {
   Result<std::span<const float>> run(const Batch& batch, const BlockPool& cache) override {
     return model_.forward(batch, cache);
   }
+  std::span<const float> hidden() const override { return model_.hidden(); }
   Status reopen() override { return {}; }
 
  private:

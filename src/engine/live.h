@@ -27,16 +27,17 @@ struct LiveSequence {
   sched::SequenceIndex index = sched::kNoSequence;  // kNoSequence: not in the scheduler
   std::vector<TokenId> tokens;                      // prompt and answer
   BlockTable table;
-  uint32_t in_flight = 0;    // steps
-  bool over = false;         // its end was told; what steps in flight bring is dropped
-  bool parked = false;       // its reader has stalled
-  bool queued = true;        // never part of a step yet
-  double parked_since = 0;   // seconds
-  double last_token = 0;     // seconds
-  double blocks_since = 0;   // seconds: up to then kv_block_seconds are counted
-  uint32_t faults = 0;       // steps that failed with it alone
+  uint32_t in_flight = 0;      // steps
+  bool over = false;           // its end was told; what steps in flight bring is dropped
+  bool parked = false;         // its reader has stalled
+  bool queued = true;          // never part of a step yet
+  double parked_since = 0;     // seconds
+  double last_token = 0;       // seconds
+  double blocks_since = 0;     // seconds: up to then kv_block_seconds are counted
+  uint32_t arrived_with = 0;   // tokens of the answer when it came to the scheduler
+  uint32_t faults = 0;         // steps that failed with it alone
   TokenId pending = kNoToken;  // drawn, and not committed yet
-  uint32_t preemptions = 0;  // of earlier stays in the scheduler
+  uint32_t preemptions = 0;    // of earlier stays in the scheduler
   uint32_t recomputed = 0;
 
   uint32_t answer_tokens() const;
@@ -50,6 +51,8 @@ struct LiveRequest {
   Usage usage;
   Status status;
   std::vector<PositionScore> prompt_scores;
+  std::vector<float> embedding;
+  uint32_t pooled = 0;      // tokens that are in the embedding
   double submitted = 0;     // seconds
   double first_step = -1;   // seconds; -1: none yet
   double first_token = -1;  // seconds; -1: none yet

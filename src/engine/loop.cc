@@ -15,9 +15,11 @@ Loop::~Loop() {
 void Loop::run() {
   while (!stop_.load(std::memory_order_acquire)) {
     const bool worked = core_->turn();
-    if (mailbox_.closed() && core_->idle() && mailbox_.waiting() == 0) drained_.set();
+    if (mailbox_.closed() && !mailbox_.posting() && core_->idle() && mailbox_.waiting() == 0)
+      drained_.set();
     if (!worked) mailbox_.wait(core_->idle_time());
   }
+  while (mailbox_.posting()) std::this_thread::yield();
   core_.reset();  // ends what still runs, on the thread that owns it
   drained_.set();
 }

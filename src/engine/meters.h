@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Meters: what the engine counts. One writer, the engine's thread (submissions apart); read from any.
+// Meters: what the engine counts. One writer, the engine's thread (submissions apart); read from
+// any.
 #pragma once
 
 #include <atomic>

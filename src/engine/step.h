@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Step: one batch from its plan to its commit. Two exist, so that one can be planned while the other
-// runs; their arrays are made once.
+// Step: one batch from its plan to its commit. Two exist, so that one can be planned while the
+// other runs; their arrays are made once.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,14 @@ namespace llmos::engine {
 // What a step computes of one sequence.
 struct StepEntry {
   LiveSequence* sequence = nullptr;
-  uint32_t tokens = 0;      // from `position` on
-  uint32_t prompt = 0;      // of those, counted as prompt by the scheduler (all or none)
-  int64_t position = 0;     // table.tokens() before the step
-  int32_t first_row = -1;   // of logits; -1: none
-  uint32_t rows = 0;        // 1: the last token's; more: prompt scores are wanted
-  bool draws = false;       // the last row gives a token
-  int64_t placeholder = -1; // place in ids of a token that the step before draws; -1: none
+  uint32_t tokens = 0;       // from `position` on
+  uint32_t prompt = 0;       // of those, counted as prompt by the scheduler (all or none)
+  int64_t position = 0;      // table.tokens() before the step
+  int32_t first_row = -1;    // of logits; -1: none
+  uint32_t rows = 0;         // 1: the last token's; more: prompt scores are wanted
+  bool cut = false;          // fewer tokens than the scheduler planned
+  bool draws = false;        // the last row gives a token
+  int64_t placeholder = -1;  // place in ids of a token that the step before draws; -1: none
   // What collect() found.
   TokenId drawn = kNoToken;
   double logprob = 0;

@@ -38,10 +38,10 @@ struct TokenEvent {
 
 // How a request ended.
 struct Outcome {
-  Status status;
-  Usage usage;
-  std::vector<PositionScore> prompt_scores;
-  std::vector<float> embedding;
+  Status status{};
+  Usage usage{};
+  std::vector<PositionScore> prompt_scores{};
+  std::vector<float> embedding{};
 };
 
 class StreamState {

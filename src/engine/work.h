@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,15 @@ namespace llmos::engine {
 
 struct Work {
   uint64_t id = 0;
-  std::vector<TokenId> prompt;    // at least one token
-  Request request;                // its prompt is empty now
-  std::vector<Sampler> samplers;  // one for each choice
-  std::vector<TokenId> ends;      // sorted: tokens that end the answer
+  std::vector<TokenId> prompt;           // at least one token
+  Request request;                       // its prompt is empty now
+  std::vector<Sampler> samplers;         // one for each choice
+  std::vector<TokenId> ends;             // sorted: tokens that end the answer
   std::vector<TokenId> forbidden_first;  // not drawn before tokens_min (or ever: ignore_end)
-  std::vector<AnswerText> stop_texts;     // one for each choice, where there are stop strings
+  std::vector<AnswerText> stop_texts;    // one for each choice, where there are stop strings
   std::shared_ptr<StreamState> stream;   // two owners, which end in either order
+  std::optional<Pooling> pooling;        // an embedding is wanted, and no answer
+  bool normalise = false;
   Instant submitted;
   Instant deadline = Instant::max();
 };

@@ -43,7 +43,8 @@ Result<TokenizerSpec> read_file_of_any_kind(const std::string& path) {
 
 Result<TokenizerSpec> read_tokenizer(const std::string& path) {
   std::error_code error;
-  return fs::is_directory(path, error) ? read_tokenizer_directory(WeightDirectory(path)) : read_file_of_any_kind(path);
+  return fs::is_directory(path, error) ? read_tokenizer_directory(WeightDirectory(path))
+                                       : read_file_of_any_kind(path);
 }
 
 }  // namespace

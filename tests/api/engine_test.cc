@@ -11,7 +11,10 @@
 
 #include "api/golden_model.h"
 #include "base/rng.h"
+#include "llmos/queue.h"
+#include "support/temp_dir.h"
 #include "support/test_seed.h"
+#include "support/text_model.h"
 
 namespace llmos::test {
 namespace {
@@ -75,13 +78,12 @@ TEST(Engine, GivesTheSameTokensHoweverItIsScheduled) {
   for (const char* policy : {"fcfs", "sjf", "priority", "fair", "round-robin", "gittins-learned",
                              "mlfq-skipjoin", "mlfq"}) {
     for (const bool overlap : {false, true}) {
-      EngineOptions options{
-          .cache = {.bytes = uint64_t(20 + rng.below(60)) << 12,
-                    .block_tokens = uint32_t(1 + rng.below(20))},
-          .scheduler = {.policy = policy,
-                        .sequences_max = uint32_t(1 + rng.below(8)),
-                        .step_tokens = uint32_t(9 + rng.below(40))},
-          .overlap = overlap};
+      EngineOptions options{.cache = {.bytes = uint64_t(20 + rng.below(60)) << 12,
+                                      .block_tokens = uint32_t(1 + rng.below(20))},
+                            .scheduler = {.policy = policy,
+                                          .sequences_max = uint32_t(1 + rng.below(8)),
+                                          .step_tokens = uint32_t(9 + rng.below(40))},
+                            .overlap = overlap};
       options.cache.bytes *= 8;
       Engine engine = open_engine(options);
       std::vector<Stream> streams;
@@ -104,8 +106,7 @@ TEST(Engine, GivesTheSameTokensHoweverItIsScheduled) {
 
 TEST(Engine, ChoicesDiffer) {
   Engine engine = open_engine();
-  const Reply reply =
-      engine.generate({.prompt = kPrompt, .tokens_max = 20, .choices = 4}).value();
+  const Reply reply = engine.generate({.prompt = kPrompt, .tokens_max = 20, .choices = 4}).value();
   ASSERT_EQ(reply.others.size(), 3u);
   for (const Output& other : reply.others) {
     EXPECT_EQ(other.tokens.size(), 20u);
@@ -216,9 +217,7 @@ TEST(Engine, CancelsAndGoesOn) {
   static_cast<void>(stream.next());
   stream.cancel();
   EXPECT_EQ(stream.wait().status().code(), Code::kCancelled);
-  {
-    const Stream dropped = engine.submit(greedy(kPrompt, 100)).value();
-  }
+  { const Stream dropped = engine.submit(greedy(kPrompt, 100)).value(); }
   EXPECT_EQ(engine.generate(greedy()).value().tokens, kGreedy);
 }
 
@@ -329,6 +328,96 @@ TEST(Engine, ServesManyThreads) {
   EXPECT_EQ(metrics.completed, 80u);
   EXPECT_EQ(metrics.output_tokens, 80 * kGreedy.size());
   EXPECT_THAT(engine.metrics_text(), HasSubstr("llmos_output_tokens_total 640"));
+}
+
+TEST(Engine, EmbedsWhateverElseRunsAndHoweverItIsCut) {
+  Rng rng(test::seed("embeddings"));
+  std::vector<TokenId> prompt(60);
+  for (TokenId& id : prompt) id = TokenId(rng.below(128));
+  for (const Pooling pooling : {Pooling::kLast, Pooling::kMean, Pooling::kCls}) {
+    std::vector<float> expected;
+    for (const uint32_t step_tokens : {128u, 9u, 40u}) {
+      Engine engine = open_engine({.scheduler = {.sequences_max = 4, .step_tokens = step_tokens}});
+      Stream other = engine.submit(greedy(kPrompt, 60)).value();
+      const Embedding embedding =
+          engine.embed({.prompt = prompt, .pooling = pooling, .normalise = false}).value();
+      if (expected.empty()) expected = embedding.vector;
+      EXPECT_EQ(embedding.vector, expected);
+      EXPECT_EQ(embedding.vector.size(), engine.model().dim);
+      const Embedding unit = engine.embed({.prompt = prompt, .pooling = pooling}).value();
+      double square = 0;
+      for (const float x : unit.vector) square += double(x) * double(x);
+      EXPECT_NEAR(square, 1, 1e-5);
+      EXPECT_TRUE(other.wait().ok());
+    }
+  }
+  Engine engine = open_engine();
+  EXPECT_NE(engine.embed({.prompt = prompt, .pooling = Pooling::kLast}).value().vector,
+            engine.embed({.prompt = prompt, .pooling = Pooling::kMean}).value().vector);
+  EXPECT_EQ(engine.embed({.prompt = std::vector<TokenId>{}}).status().code(), Code::kInvalid);
+}
+
+// With text: stop strings, conversations, whole characters.
+class EngineText : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(write_text_model(golden_path("llama2/model.gguf"), path_).ok());
+  }
+  TempDir dir_;
+  std::string path_ = dir_ / "text.gguf";
+};
+
+TEST_F(EngineText, StopStringsEndTheAnswerAndAreLeftOut) {
+  Engine engine = Engine::open(path_, {.threads = 1}).value();
+  Request request{
+      .prompt = "hello", .sampling = {.temperature = 0}, .tokens_max = 40, .ignore_end = true};
+  const Reply whole = engine.generate(request).value();
+  ASSERT_GT(whole.text.size(), 12u);
+  request.stop = {whole.text.substr(6, 3)};
+  const Reply cut = engine.generate(request).value();
+  EXPECT_EQ(cut.text, whole.text.substr(0, whole.text.find(request.stop[0])));
+  EXPECT_EQ(cut.finish, Finish::kStop);
+  Stream stream = engine.submit(request).value();
+  std::string pieces;
+  while (const auto chunk = stream.next()) pieces += chunk->text;
+  EXPECT_EQ(pieces, cut.text);
+}
+
+TEST_F(EngineText, AnswersAsTheDirectModelDoes) {
+  Engine engine = Engine::open(path_, {.threads = 1}).value();
+  Model model = Model::open(path_, {.threads = 1}).value();
+  for (const char* prompt : {"a", "hello there", "x\ny z"}) {
+    const Reply reply =
+        engine.generate({.prompt = prompt, .sampling = {.seed = 5}, .tokens_max = 30}).value();
+    const Generation direct =
+        model
+            .generate(model.tokenizer().encode(prompt), {.sampling = {.seed = 5}, .tokens_max = 30})
+            .value();
+    EXPECT_EQ(reply.text, direct.text);
+    EXPECT_EQ(reply.tokens, direct.tokens);
+    EXPECT_EQ(reply.finish, direct.finish);
+  }
+}
+
+TEST_F(EngineText, ConversationsAreRenderedWithTheirTools) {
+  Engine engine = Engine::open(path_, {.threads = 1}).value();
+  const std::vector<Message> messages{{.role = "user", .content = "hi"}};
+  const auto answer = [&](Prompt prompt, const std::string& tools) {
+    return engine
+        .generate({.prompt = std::move(prompt),
+                   .sampling = {.temperature = 0},
+                   .tokens_max = 12,
+                   .tools = tools})
+        .value()
+        .tokens;
+  };
+  const auto tokens = [&](const std::string& text) {
+    return Prompt(engine.tokenizer().encode(text, {.add_special = false}));
+  };
+  EXPECT_EQ(answer(messages, ""), answer(tokens("u:hi\na:"), ""));
+  EXPECT_EQ(answer(messages, R"([{"name": "f"}])"), answer(tokens("u:hi\n1t\na:"), ""));
+  EXPECT_EQ(engine.submit({.prompt = messages, .tools = "{"}).status().code(), Code::kInvalid);
+  EXPECT_EQ(engine.submit({.prompt = std::vector<Message>{}}).status().code(), Code::kInvalid);
 }
 
 TEST(Engine, RefusesBadOptions) {

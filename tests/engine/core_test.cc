@@ -96,12 +96,10 @@ std::vector<TokenId> random_prompt(Rng& rng, uint64_t most) {
   return prompt;
 }
 
-Request greedy(uint32_t tokens) {
-  return {.sampling = {.temperature = 0}, .tokens_max = tokens};
-}
+Request greedy(uint32_t tokens) { return {.sampling = {.temperature = 0}, .tokens_max = tokens}; }
 
-const char* const kPolicies[] = {"fcfs",            "sjf",           "priority", "fair",
-                                 "round-robin",     "gittins-learned", "mlfq-skipjoin", "mlfq"};
+const char* const kPolicies[] = {
+    "fcfs", "sjf", "priority", "fair", "round-robin", "gittins-learned", "mlfq-skipjoin", "mlfq"};
 
 // Thousands of requests under every policy, memory size, chunk size and depth, with evictions of
 // everybody thrown in: always the same tokens.
@@ -148,7 +146,8 @@ TEST(Core, EndsAtStopTokensWhileAnotherStepIsInFlight) {
     const auto stop = size_t(std::find(all.begin(), all.end(), all[9]) - all.begin());
     auto stream = bench.submit(prompt, request);
     bench.run();
-    EXPECT_EQ(read_all(*stream), std::vector<TokenId>(all.begin(), all.begin() + ptrdiff_t(stop) + 1));
+    EXPECT_EQ(read_all(*stream),
+              std::vector<TokenId>(all.begin(), all.begin() + ptrdiff_t(stop) + 1));
     EXPECT_EQ(bench.pool().free_count(), 40u);
   }
 }
@@ -306,8 +305,11 @@ TEST(Core, SoaksInChaos) {
         const auto prompt = random_prompt(rng, 20);
         Request request = greedy(uint32_t(1 + rng.below(15)));
         if (rng.bernoulli(0.1)) request.deadline = Millis(1 + rng.below(50));
-        all.push_back({bench.submit(prompt, request, 4), expected_tokens(prompt, request.tokens_max),
-                       {}, 0, rng.bernoulli(0.9)});
+        all.push_back({bench.submit(prompt, request, 4),
+                       expected_tokens(prompt, request.tokens_max),
+                       {},
+                       0,
+                       rng.bernoulli(0.9)});
       }
       if (!all.empty() && rng.bernoulli(0.02)) {
         Live& live = all[rng.below(all.size())];
@@ -334,7 +336,9 @@ TEST(Core, SoaksInChaos) {
       EXPECT_EQ(live.ends, 1);
       ASSERT_LE(live.read.size(), live.expected.size());
       EXPECT_TRUE(std::equal(live.read.begin(), live.read.end(), live.expected.begin()));
-      if (live.stream->outcome().status.ok()) EXPECT_EQ(live.read, live.expected);
+      if (live.stream->outcome().status.ok()) {
+        EXPECT_EQ(live.read, live.expected);
+      }
     }
     EXPECT_EQ(bench.pool().free_count(), bench.pool().capacity());
   }

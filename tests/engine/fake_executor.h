@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// FakeExecutor: a model without weights, for tests of the loop. Its next token is a hash of the last
-// two, so that a sequence computed out of order or from wrong blocks gives other tokens: the "keys"
-// it writes into the cache are the tokens, and it reads them back from there.
+// FakeExecutor: a model without weights, for tests of the loop. Its next token is a hash of the
+// last two, so that a sequence computed out of order or from wrong blocks gives other tokens: the
+// "keys" it writes into the cache are the tokens, and it reads them back from there.
 #pragma once
 
 #include <cstring>
@@ -18,6 +18,8 @@ class FakeExecutor final : public engine::Executor {
   explicit FakeExecutor(int64_t vocabulary, BatchLimits limits = {.tokens = 64, .logit_rows = 32})
       : limits_(limits), logits_(size_t(vocabulary) * limits.logit_rows) {
     config_.vocabulary = uint32_t(vocabulary);
+    config_.dim = 1;
+    hidden_.reserve(limits.logit_rows);
   }
 
   const ModelConfig& config() const override { return config_; }
@@ -35,8 +37,8 @@ class FakeExecutor final : public engine::Executor {
   }
 
   static TokenId next(TokenId before, TokenId last, int64_t vocabulary) {
-    const uint64_t mixed = (uint64_t(before) * 0x9E3779B97F4A7C15u + uint64_t(last) + 1) *
-                           0xD1B54A32D192ED03u;
+    const uint64_t mixed =
+        (uint64_t(before) * 0x9E3779B97F4A7C15u + uint64_t(last) + 1) * 0xD1B54A32D192ED03u;
     return TokenId((mixed >> 33) % uint64_t(vocabulary));
   }
 
@@ -50,9 +52,9 @@ class FakeExecutor final : public engine::Executor {
     const auto place = [&](const kernels::AttentionSpan& span, int64_t position) -> float& {
       const int64_t size = cache.layout().shape().block_tokens;
       const kernels::KvLayer layer = cache.layer(0);
-      auto* const block = const_cast<std::byte*>(
-          static_cast<const std::byte*>(layer.keys) +
-          size_t(span.blocks[position / size]) * layer.block_bytes);
+      auto* const block =
+          const_cast<std::byte*>(static_cast<const std::byte*>(layer.keys) +
+                                 size_t(span.blocks[position / size]) * layer.block_bytes);
       return reinterpret_cast<float*>(block)[position % size];
     };
     if (batch.logit_rows.size() > limits_.logit_rows || batch.ids.size() > limits_.tokens) {
@@ -79,8 +81,15 @@ class FakeExecutor final : public engine::Executor {
       logits_[row * vocabulary + size_t(id)] = 1;
       if (id == nan_at) logits_[row * vocabulary] = __builtin_nanf("");
     }
+    hidden_.resize(batch.logit_rows.size());
+    for (size_t row = 0; row < hidden_.size(); ++row) {
+      hidden_[row] = float(1 + batch.logit_rows[row]);
+    }
     return std::span<const float>(logits_).first(batch.logit_rows.size() * vocabulary);
   }
+
+  // One number a row: 1 + the row's place in the batch.
+  std::span<const float> hidden() const override { return hidden_; }
 
   Status reopen() override {
     ++reopened;
@@ -90,16 +99,17 @@ class FakeExecutor final : public engine::Executor {
 
   int steps = 0;
   int reopened = 0;
-  int fail_steps = 0;          // the next so many steps fail
+  int fail_steps = 0;  // the next so many steps fail
   bool throws = false;
-  TokenId poison = kNoToken;   // a step that is fed it fails
-  TokenId nan_at = kNoToken;   // predicting it gives a NaN
+  TokenId poison = kNoToken;  // a step that is fed it fails
+  TokenId nan_at = kNoToken;  // predicting it gives a NaN
 
  private:
   ModelConfig config_;
   BatchLimits limits_;
   std::vector<float> logits_;
   std::vector<TokenId> predicted_;
+  std::vector<float> hidden_;
 };
 
 }  // namespace llmos::test

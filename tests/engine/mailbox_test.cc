@@ -25,6 +25,23 @@ TEST(Mailbox, CountsChoicesAgainstItsBound) {
   EXPECT_TRUE(mailbox.post_work(more).ok());
 }
 
+TEST(Mailbox, RefusesADeadlineThatCannotBeMet) {
+  Mailbox mailbox(100);
+  auto one = work(1);
+  one->prompt.assign(100, 1);
+  one->request.tokens_max = 100;
+  const Instant now(std::chrono::seconds(50));
+  one->deadline = now + std::chrono::milliseconds(1);
+  EXPECT_TRUE(mailbox.admit(*one, now).ok());  // nothing is known yet
+  mailbox.publish({.output_tokens_mean = 100, .context_tokens_mean = 100, .kv_tokens = 10'000}, {},
+                  0);
+  EXPECT_EQ(mailbox.admit(*one, now).code(), Code::kDeadline);
+  one->deadline = now + std::chrono::hours(1);
+  EXPECT_TRUE(mailbox.admit(*one, now).ok());
+  mailbox.publish({.waiting_bound = 9, .kv_tokens = 10'000}, {}, 5);
+  EXPECT_EQ(mailbox.admit(*one, now).code(), Code::kExhausted);
+}
+
 TEST(Mailbox, AcceptsNothingWhenClosed) {
   Mailbox mailbox(3);
   mailbox.close();

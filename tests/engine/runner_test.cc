@@ -25,7 +25,9 @@ TEST(Runner, ComputesAtBothDepthsAndSurvivesWhatIsThrown) {
       runner.start(batch);
       const auto result = runner.finish();
       EXPECT_EQ(result.ok(), i % 3 != 0);
-      if (result.ok()) EXPECT_EQ(result->size(), 8u);
+      if (result.ok()) {
+        EXPECT_EQ(result->size(), 8u);
+      }
     }
   }
 }
