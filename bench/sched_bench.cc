@@ -47,6 +47,9 @@ constexpr Figure kFigures[] = {
     {"jain", &SimResult::jain},
     {"slowdown_mean", &SimResult::slowdown_mean},
     {"promotions", &SimResult::promotions},
+    {"plan_p50_us", &SimResult::plan_p50_us},
+    {"plan_p99_us", &SimResult::plan_p99_us},
+    {"service_gap", &SimResult::service_gap},
 };
 
 std::vector<std::string> split(const std::string& text) {
@@ -169,6 +172,10 @@ test::SimOptions options_of(const Arguments& arguments, const std::string& polic
   if (policy.starts_with("mlfq") && !settings.empty()) {
     options.policy_options.alpha = .2;
     std::erase_if(settings, [&](const std::string& s) {
+      if (s.starts_with("level_offset=")) {
+        options.policy_options.level_offset = std::atof(s.c_str() + 13);
+        return true;
+      }
       if (!s.starts_with("alpha=")) return false;
       options.policy_options.alpha = std::atof(s.c_str() + 6);
       return true;

@@ -21,6 +21,7 @@ uint64_t nanos(double seconds) { return uint64_t(std::max(seconds, 0.0) * 1e9); 
 }  // namespace
 
 void Core::launch(Step& step) {
+  pool_.run_copies();  // of block tables that moved their ends while the step was planned
   step.started = now();
   runner_.start(step.batch());
 }

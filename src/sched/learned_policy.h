@@ -20,7 +20,9 @@ class LearnedPolicy final : public SchedulingPolicy {
  public:
   enum class Order : uint8_t { kLevels, kKeys };
 
-  LearnedPolicy(double alpha, Order order);
+  static constexpr double kLevelOffset = 13;
+
+  LearnedPolicy(double alpha, Order order, double level_offset = kLevelOffset);
 
   SchedulingRank rank(const SequenceView& sequence, const SchedulingCosts& costs) override;
   void ended(const SequenceView& sequence, bool censored) override;
@@ -31,12 +33,12 @@ class LearnedPolicy final : public SchedulingPolicy {
  private:
   // Tables follow the counts once in so many endings: a quarter of what a bin remembers.
   static constexpr uint64_t kRebuildEnds = 64;
-  static constexpr double kLevelOffset = 13;
 
   void rebuild();
 
   double alpha_;
   Order order_;
+  double level_offset_;
   LengthModel lengths_;
   ValueIndex index_;
   uint64_t built_at_ = 0;  // endings

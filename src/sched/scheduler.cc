@@ -127,7 +127,7 @@ void Scheduler::Impl::commit(SequenceIndex index, uint32_t prompt, uint32_t outp
   prompt_work -= prompt;
   output_done += output;
   s.planned_prompt -= std::min(prompt, s.planned_prompt);
-  // Another step of it may be in flight: only this one's tokens are planned no longer.
+  // A decode planned ahead of its prompt's commit stays planned.
   if (prompt == 0) s.planned_output -= std::min(s.planned_output, s.tokens_per_step);
   tenants[s.view.tenant].counter += kOutputWeight * output / tenants[s.view.tenant].weight;
   reserve(index);

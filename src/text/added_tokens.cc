@@ -76,6 +76,7 @@ void AddedTokens::split(std::string_view text, bool special, std::vector<TextPar
 void AddedTokens::split_leftmost(std::string_view text, bool special,
                                  std::vector<TextPart>& parts) const {
   size_t done = 0;
+  size_t spaces_from = 0, spaces_to = 0;  // the run of white space that was looked at last
   for (size_t at = 0; at < text.size();) {
     const ByteTrie::Match match = trie_.longest(text.substr(at));
     if (match.bytes == 0) {
@@ -88,11 +89,15 @@ void AddedTokens::split_leftmost(std::string_view text, bool special,
     if (token.special && !special) continue;
     if (token.single_word && !is_single_word(text, begin, end)) continue;
     if (token.lstrip) begin = spaces_begin(text, std::min(done, begin), begin);
-    if (token.rstrip) end = spaces_end(text, end);
-    begin = std::max(begin, done);
+    if (token.rstrip && (end < spaces_from || end > spaces_to)) {
+      spaces_from = end;
+      spaces_to = spaces_end(text, end);
+    }
+    if (token.rstrip) end = spaces_to;
     if (done < begin) parts.push_back({text.substr(done, begin - done)});
-    parts.push_back({text.substr(std::min(begin, end), end - std::min(begin, end)), token.id});
-    done = std::max(done, end);
+    parts.push_back({text.substr(begin, end - begin), token.id});
+    // A token found inside white space that another one took gives back what is behind it.
+    done = end;
   }
   if (done < text.size()) parts.push_back({text.substr(done)});
 }

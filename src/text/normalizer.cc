@@ -217,19 +217,23 @@ std::string Normalizer::apply(std::string_view text) const {
 
 std::string Normalizer::apply(std::string_view text, bool& keeps_begin) const {
   std::string out(text);
+  size_t first_bytes = text.empty() ? 0 : unicode::decode(text).bytes;
   for (const Step& step : steps_) {
-    if (!out.empty() && drops_begin(step, out)) keeps_begin = false;
+    if (!out.empty() && drops_begin(step, out, first_bytes)) keeps_begin = false;
+    const size_t first_bytes_then = apply_step(step, out.substr(0, first_bytes)).size();
     out = apply_step(step, out);
+    first_bytes = std::min(first_bytes_then, out.size());
   }
   return out;
 }
 
-// Whether the first character becomes nothing.
-bool Normalizer::drops_begin(const Step& step, std::string_view text) {
+// Whether the first character of the text that was given, of which there are `first_bytes` left at
+// the beginning of `text`, becomes nothing.
+bool Normalizer::drops_begin(const Step& step, std::string_view text, size_t first_bytes) {
   const auto first = unicode::decode(text);
   switch (step.step.kind) {
     case Kind::kStrip:
-      return step.step.left && unicode::is_space(first.code_point);
+      return step.step.left && strip(text.substr(0, first_bytes), true, false).empty();
     case Kind::kStripAccents:
       return unicode::is(unicode::kMark, first.code_point);
     case Kind::kReplace:

@@ -39,7 +39,7 @@ class Normalizer {
     std::variant<std::monostate, Regex, Charsmap, SentencepieceNormalizer> tool;
   };
   static std::string apply_step(const Step& step, const std::string& text);
-  static bool drops_begin(const Step& step, std::string_view text);
+  static bool drops_begin(const Step& step, std::string_view text, size_t first_bytes);
 
   std::vector<Step> steps_;
 };

@@ -164,9 +164,10 @@ TEST(TokenizerJson, DeepNestingIsRefused) {
 // Whatever one byte is: a tokenizer, or a refusal with a reason.
 TEST(TokenizerJson, RandomDamage) {
   Rng rng(test::seed("damaged tokenizer.json"));
-  const std::string whole = bpe(
-      R"("added_tokens":[{"id":5,"content":"<s>","special":true}],"normalizer":{"type":"NFC"},)"
-      R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"})");
+  const std::string whole =
+      bpe(R"("added_tokens":[{"id":5,"content":"<s>","special":true}],"normalizer":{"type":"NFC"},)"
+          R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},)"
+          R"("decoder":{"type":"ByteLevel"})");
   for (int round = 0; round < 5000; ++round) {
     std::string text = whole;
     text[rng.below(text.size())] = char(0x20 + rng.below(0x60));

@@ -63,8 +63,11 @@ def differs_in_hf(c):
 
 
 def drawn_characters():
+    from tokenizers import normalizers
+    strip = normalizers.StripAccents().normalize_str
     assigned = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co")]
-    plain = [c for c in assigned if unicodedata.category(c)[0] != "M" and not unicodedata.decomposition(c)]
+    plain = [c for c in assigned if unicodedata.category(c)[0] != "M" and not unicodedata.decomposition(c)
+             and strip(c) == c]
     other = [c for c in assigned if unicodedata.category(c)[0] == "M" or unicodedata.decomposition(c)]
     return sorted(plain + [c for c in other if not differs_in_hf(c)])
 

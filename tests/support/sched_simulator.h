@@ -33,8 +33,11 @@ struct SimOptions {
   uint64_t seed{1};
   bool tenants{};  // clients are tenants
   double slo_ttft{1}, slo_tpot{.1};
-  double bytes_per_token{819200};  // OPT-13B, F16
-  uint32_t check_every{};          // steps between check_integrity(); 0: never
+  double bytes_per_token{819200};    // OPT-13B, F16
+  double measure_until{1e18};        // jain and service_gap: up to this time
+  uint64_t steps_max{~uint64_t{0}};  // then the run ends, whoever is left
+  bool time_plans{};                 // plan_p50_us, plan_p99_us
+  uint32_t check_every{};            // steps between check_integrity(); 0: never
   sched::EventLog* log{};
   std::function<void(sched::Composition&)> adjust{};                 // of the policy's composition
   std::function<void(const sched::Scheduler&, double now)> watch{};  // after every step
@@ -51,6 +54,7 @@ struct SimResult {
   double jain{};
   double makespan{};
   uint64_t steps{}, digest{};
+  double plan_p50_us{}, plan_p99_us{};  // real time of Scheduler::plan()
   double service_gap{};           // largest difference of served tokens between backlogged clients
   std::vector<double> jct, ttft;  // per request, in order of arrival
 };

@@ -101,6 +101,25 @@ TEST(AddedTokens, TakesTheWhiteSpaceBesideIt) {
   EXPECT_THAT(parts_of(llama, "a\u3000<l>"), ElementsAre("a\u3000", "[<l>]"));
 }
 
+// As HF: "[r]" takes all the white space, but then "\t" is found in it, and text goes on behind
+// that.
+TEST(AddedTokens, ATokenInsideWhiteSpaceThatWasTaken) {
+  AddedToken right = token(1, "[r]");
+  right.rstrip = true;
+  const AddedTokens tokens({right, token(2, "\t")}, Order::kLeftmostLongest);
+  EXPECT_THAT(parts_of(tokens, "[r] \t  a"), ElementsAre("[[r] \t  ]", "[\t]", "  a"));
+  EXPECT_THAT(parts_of(tokens, "[r] \t"), ElementsAre("[[r] \t]", "[\t]"));
+}
+
+TEST(AddedTokens, WhiteSpaceIsLookedAtOnce) {
+  AddedToken both = token(1, "\t");
+  both.lstrip = both.rstrip = true;
+  const AddedTokens tokens({both}, Order::kLeftmostLongest);
+  std::vector<TextPart> parts;
+  tokens.split(std::string(1 << 20, '\t'), true, parts);
+  EXPECT_EQ(parts.size(), size_t{1} << 20);
+}
+
 // All of the text comes back, in order; what is no token holds none.
 TEST(AddedTokens, NothingIsLost) {
   Rng rng(test::seed("added tokens"));

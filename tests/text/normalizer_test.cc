@@ -94,6 +94,25 @@ TEST(Normalizer, SaysWhetherTheBeginningWasDropped) {
   EXPECT_TRUE(keeps({Kind::kNfc}, "\u0301a"));
 }
 
+// U+00A8 is a space and a mark to NFKC: stripping the space leaves a part of it.
+TEST(Normalizer, APartOfTheFirstCharacterIsEnough) {
+  const Normalizer normalizer =
+      Normalizer::create(with_steps({{Kind::kNfkc}, {Kind::kLowercase}, {Kind::kStrip}})).value();
+  const auto keeps = [&](std::string_view text) {
+    bool keeps_begin = true;
+    (void)normalizer.apply(text, keeps_begin);
+    return keeps_begin;
+  };
+  EXPECT_TRUE(
+      keeps("\u00A8"
+            "a"));
+  EXPECT_FALSE(
+      keeps("\u00A0"
+            "a"));
+  EXPECT_FALSE(keeps(" \u00A8"));
+  EXPECT_TRUE(keeps("a "));
+}
+
 TEST(Normalizer, RefusesWhatCannotBe) {
   const auto code = [](std::vector<NormalizerStep> steps) {
     return Normalizer::create(with_steps(std::move(steps))).status().code();
