@@ -21,7 +21,7 @@ Result<TokenizerSpec> read_spec(const Checkpoint& checkpoint) {
 }  // namespace
 
 Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint) {
-  const Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
+  Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
     Result<TokenizerSpec> spec = read_spec(checkpoint);
     if (!spec.ok()) return spec.status();
     return make_tokenizer(*std::move(spec));

@@ -105,7 +105,7 @@ const char* const kPolicies[] = {
 // everybody thrown in: always the same tokens.
 TEST(Core, GivesTheSameTokensWhateverHappens) {
   Rng rng(test::seed("core equivalence"));
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 60; ++round) {
     const int64_t block_tokens = 1 + int64_t(rng.below(8));
     CoreOptions options{.policy = kPolicies[rng.below(std::size(kPolicies))],
                         .sequences_max = uint32_t(1 + rng.below(8)),
