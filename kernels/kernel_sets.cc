@@ -28,7 +28,8 @@ bool has_avx2() {
 
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 #endif
 
@@ -46,8 +47,10 @@ struct Sets {
       add(avx2_table());
       best = &avx2_table();
     }
-    // Not the best yet: it must first be shown to win on CPUs that slow down for wide vectors.
-    if (has_avx512()) add(avx512_table());
+    if (has_avx512()) {
+      add(avx512_table());
+      best = &avx512_table();
+    }
 #endif
   }
 

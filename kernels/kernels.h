@@ -36,14 +36,45 @@ struct Launch {
   void* stream = nullptr;  // CUDA only
 };
 
-// A weight matrix, or a stack of them, as it lies in memory: [matrices, rows, columns].
+// A weight matrix, or a stack of them, as it lies in memory: [matrices, rows, columns]. A packed
+// one was made by the same set's `pack`; only products take it.
 struct Matrix {
   const std::byte* data = nullptr;
+  DType dtype = DType::kF32;
+  bool packed = false;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  size_t row_bytes = 0;     // packed: of KernelTable::pack_rows rows together
+  size_t matrix_bytes = 0;  // from one expert to the next
+};
+
+// Activations quantised for packed weights: a row is a cell for every 32 columns, each a cache
+// line; what is in it is the set's affair. An odd number of lines from row to row, so that the same
+// column of several rows does not fall into one set of a cache.
+inline constexpr size_t kCellBytes = 64;
+inline constexpr int64_t kCellColumns = 32;
+constexpr size_t quantized_row_bytes(int64_t columns) {
+  return (size_t((columns + kCellColumns - 1) / kCellColumns) | 1) * kCellBytes;
+}
+
+// Quantises rows of activations. Columns are whole cells.
+struct QuantizeParams {
+  std::byte* out = nullptr;   // [tokens], quantized_row_bytes(columns) each; aligned to kCellBytes
+  const float* in = nullptr;  // [tokens, columns]
+  int64_t in_stride = 0;
+  int64_t tokens = 0;
+  int64_t columns = 0;
+};
+
+// Packs rows of one matrix of weights: all, or a window that begins at a multiple of pack_rows and,
+// but for the last, holds a multiple of them.
+struct PackParams {
+  std::byte* out = nullptr;       // of the window's first row; aligned to kCellBytes
+  const std::byte* in = nullptr;  // [rows], row_bytes each
   DType dtype = DType::kF32;
   int64_t rows = 0;
   int64_t columns = 0;
   size_t row_bytes = 0;
-  size_t matrix_bytes = 0;  // from one expert to the next
 };
 
 // out[t, :] (+)= scale * table[ids[t], :]
@@ -62,6 +93,7 @@ struct MatmulParams {
   int64_t out_stride = 0;
   const float* in = nullptr;  // [tokens, weight.columns]
   int64_t in_stride = 0;
+  const std::byte* quantized = nullptr;  // packed weights read this instead: [tokens]
   Matrix weight;
   const float* bias = nullptr;  // [rows], or null
   int64_t tokens = 0;
@@ -72,11 +104,12 @@ struct MatmulParams {
 // The same for a mixture of experts. A *slot* is one expert's work on one token; slot s reads row
 // s / slots_per_input of `in` and uses matrix experts[s].
 struct ExpertMatmulParams {
-  float* out = nullptr;              // [slots, weight.rows]
-  const float* in = nullptr;         // [slots / slots_per_input, weight.columns]
-  Matrix weight;                     // [experts, rows, columns]
-  const float* bias = nullptr;       // [experts, rows], or null
-  const int32_t* experts = nullptr;  // [slots]
+  float* out = nullptr;                  // [slots, weight.rows]
+  const float* in = nullptr;             // [slots / slots_per_input, weight.columns]
+  const std::byte* quantized = nullptr;  // packed weights read this instead
+  Matrix weight;                         // [experts, rows, columns]
+  const float* bias = nullptr;           // [experts, rows], or null
+  const int32_t* experts = nullptr;      // [slots]
   int64_t slots = 0;
   int64_t slots_per_input = 1;
   int64_t expert_count = 0;
@@ -271,6 +304,12 @@ struct KernelTable {
   Kernel<AddParams> add = nullptr;
   Kernel<GatherParams> gather = nullptr;
   Kernel<CapParams> cap = nullptr;
+  // A set that has packed weights: how many rows it interleaves, the bytes that so many rows of a
+  // type take (0: stays as it is), and what makes them. Without, pack_rows is 0.
+  int64_t pack_rows = 0;
+  size_t (*packed_bytes)(DType dtype, int64_t columns) = nullptr;
+  Kernel<PackParams> pack = nullptr;
+  Kernel<QuantizeParams> quantize = nullptr;
 };
 
 }  // namespace llmos::kernels

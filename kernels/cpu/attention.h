@@ -21,9 +21,6 @@ namespace {
 inline constexpr int kTileKeys = 16;     // with kHeadDimMax a tile is 32 KiB, usually 8 KiB
 inline constexpr int kItemQueries = 16;  // their sums are as large as a tile
 
-LLMOS_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-LLMOS_INLINE int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
-
 LLMOS_INLINE size_t cache_row_bytes(const KvLayer& cache) {
   const size_t dim = size_t(cache.head_dim);
   switch (cache.dtype) {

@@ -9,6 +9,6 @@ namespace llmos::kernels {
 
 const KernelTable& generic_table() noexcept;  // what every CPU of the architecture has
 const KernelTable& avx2_table() noexcept;     // AVX2, FMA, F16C
-const KernelTable& avx512_table() noexcept;   // and AVX-512 F, BW, DQ, VL
+const KernelTable& avx512_table() noexcept;   // and AVX-512 F, BW, DQ, VL, VNNI
 
 }  // namespace llmos::kernels

@@ -26,9 +26,13 @@ inline constexpr int kPanelSteps = 8;
 // in the second-level cache. A multiple of kTileTokens.
 inline constexpr int kBlockTokens = 48;
 // A register tile has 4 x 3 accumulators, 3 vectors of activations and one of weights: 16, what
-// AVX2 has.
+// AVX2 has. AVX-512 has 32: 4 x 6.
 inline constexpr int kTileRows = 4;
+#if defined(__AVX512F__)
+inline constexpr int kTileTokens = 6;
+#else
 inline constexpr int kTileTokens = 3;
+#endif
 
 // The tokens of one pass and where their results go.
 struct TokenBlock {
@@ -165,6 +169,10 @@ void multiply_panel(const Panel& panel, const float* const* in, int count, int64
     int t = 0;
     for (; t + kTileTokens <= count; t += kTileTokens) {
       multiply_tile<kTileTokens>(panel, row, in + t, column, sums + t);
+    }
+    if (kTileTokens > 3 && t + 3 <= count) {
+      multiply_tile<3>(panel, row, in + t, column, sums + t);
+      t += 3;
     }
     for (; t < count; ++t) multiply_tile<1>(panel, row, in + t, column, sums + t);
   }

@@ -14,6 +14,8 @@
 
 #if defined(__AVX2__)
   #include <immintrin.h>
+#elif defined(__SSE2__)
+  #include <emmintrin.h>
 #endif
 
 #define LLMOS_INLINE __attribute__((always_inline)) inline
@@ -37,6 +39,9 @@ typedef int32_t Ints __attribute__((vector_size(kLanes * 4)));
 typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
 typedef uint16_t Halves __attribute__((vector_size(kLanes * 2)));
 typedef double Doubles __attribute__((vector_size(kLanes * 8)));
+
+LLMOS_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+LLMOS_INLINE int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
 template <class T>
 LLMOS_INLINE T load_as(const void* from) {

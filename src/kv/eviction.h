@@ -10,10 +10,9 @@
 namespace llmos {
 
 enum class Eviction : uint8_t {
-  kLru,    // least recently used, exact
-  kLfu,    // fewest uses, the oldest of those
-  kCost,   // least (uses + 1) * cost of computing it again, for its age
-  kReuse,  // least likely to be used again soon, as learned from what was (reuse_policy.h)
+  kLru,   // least recently used, exact
+  kLfu,   // fewest uses, the oldest of those
+  kCost,  // least (uses + 1/4) * cost of computing it again, for its age
 };
 
 // Null for kLru, which the tree does on its own, faster than by asking.

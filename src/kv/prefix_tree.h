@@ -20,7 +20,7 @@
 //          gives each tenant its own, or one to all that may learn of each other what they asked.
 // Eviction A leaf without a lease, chosen by an EvictionPolicy (extend.h); the built-in ones are
 //          least recently used (exact: as if each request used its blocks last to first), least
-//          frequently used, by cost of recomputing, and learned reuse (reuse_policy.h).
+//          frequently used, and by cost of recomputing (eviction.h).
 // Cost     A step of a lookup compares block_tokens tokens with as many nodes as a balanced tree of
 //          that node's children has levels: one, mostly. The balance rests on a secret of the
 //          tree, so no choice of tokens spoils it. No call recurses, whatever the depth.
@@ -63,7 +63,7 @@ struct PrefixTreeOptions {
   uint32_t nodes_max = 0;
   // Names at most; a host that names a domain per session must drop them again.
   uint32_t domains_max = 65'536;
-  Eviction eviction = Eviction::kReuse;
+  Eviction eviction = Eviction::kCost;
   EvictionPolicy* policy = nullptr;  // takes the place of `eviction`; outlives the tree
   // Of the balance; 0: from the system. For tests and replays.
   uint64_t secret = 0;

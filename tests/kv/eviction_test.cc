@@ -29,7 +29,7 @@ TEST(Eviction, CostKeepsWhatIsDearToCompute) {
 }
 
 TEST(Eviction, GroupsStayInBounds) {
-  for (const Eviction eviction : {Eviction::kLfu, Eviction::kCost, Eviction::kReuse}) {
+  for (const Eviction eviction : {Eviction::kLfu, Eviction::kCost}) {
     const auto policy = make_eviction_policy(eviction);
     for (const uint32_t uses : {0u, 1u, 1000u, ~0u}) {
       const CachedBlock block{.age = 1, .uses = uses, .tokens = 1, .continues = true};

@@ -272,7 +272,7 @@ TEST(PrefixTree, AgreesWithANaiveModel) {
   for (int round = 0; round < 30; ++round) {
     const bool roomy = rng.bernoulli(0.5);
     test::Blocks blocks(roomy ? 4000 : int(rng.between(4, 60)), 4, rng.bernoulli(0.5) ? 1 : 0);
-    PrefixTree tree(blocks.pool, {.eviction = Eviction(rng.below(4)), .secret = rng.u64() | 1});
+    PrefixTree tree(blocks.pool, {.eviction = Eviction(rng.below(3)), .secret = rng.u64() | 1});
     std::vector<Tokens> known;
     struct Running {
       Tokens tokens;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A discrete-event simulator of the engine: runs the real Scheduler and policies on a virtual
-// clock,
-// with a model of what steps and swaps cost, and measures what users would see.
+// clock, with a model of what steps and swaps cost, and measures what users would see.
 //
 //   step = t0 + tp x prompt tokens + tb x decodes + tc x tokens attended to       (SchedulingCosts)
 //   swap   through a link that carries link_share / swap_token tokens a second, writes before reads
