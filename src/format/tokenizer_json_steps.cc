@@ -280,43 +280,37 @@ void read_decoder(const JsonCursor& at, std::string_view type, Fields& fields,
   spec.decoder.push_back(std::move(step));
 }
 
+using ReadStep = void(const JsonCursor& at, std::string_view type, Fields& fields,
+                      TokenizerSpec& spec);
+
+// The steps under `key`; a Sequence of them has them in `list`.
+Status read_steps(const Json& json, std::string_view key, std::string_view list, ReadStep& read,
+                  TokenizerSpec& spec) {
+  Fields fields;
+  for_each_step(JsonCursor(json, "tokenizer")[key], list, fields,
+                [&](const JsonCursor& at, std::string_view type) { read(at, type, fields, spec); });
+  return fields.status;
+}
+
 }  // namespace
 
 Status read_normalizer_steps(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
-  for_each_step(JsonCursor(json, "tokenizer")["normalizer"], "normalizers", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_normalizer(at, type, fields, spec);
-                });
-  return fields.status;
+  return read_steps(json, "normalizer", "normalizers", read_normalizer, spec);
 }
 
 Status read_pretokenizer_steps(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
-  for_each_step(JsonCursor(json, "tokenizer")["pre_tokenizer"], "pretokenizers", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_pretokenizer(at, type, fields, spec);
-                });
-  return fields.status;
+  return read_steps(json, "pre_tokenizer", "pretokenizers", read_pretokenizer, spec);
 }
 
 Status read_post_processor(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
-  for_each_step(
-      JsonCursor(json, "tokenizer")["post_processor"], "processors", fields,
-      [&](const JsonCursor& at, std::string_view type) { read_processor(at, type, fields, spec); });
-  return fields.status;
+  return read_steps(json, "post_processor", "processors", read_processor, spec);
 }
 
 Status read_decoder_steps(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
   if (!JsonCursor(json, "tokenizer")["decoder"].present()) {
     spec.decoder.push_back({DecoderStep::Kind::kSpaces});
   }
-  for_each_step(
-      JsonCursor(json, "tokenizer")["decoder"], "decoders", fields,
-      [&](const JsonCursor& at, std::string_view type) { read_decoder(at, type, fields, spec); });
-  return fields.status;
+  return read_steps(json, "decoder", "decoders", read_decoder, spec);
 }
 
 }  // namespace llmos

@@ -19,8 +19,6 @@ using sched::MoveKind;
 using sched::Scheduler;
 using sched::SequenceIndex;
 
-constexpr double kNever = std::numeric_limits<double>::infinity();
-
 struct Track {
   double first_token = -1, last_token = -1, end = -1;
   double served_until = 0;  // end of its last step, or arrival

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "text/jinja/text.h"
+
+#include "base/rng.h"
+#include "support/test_seed.h"
 #include "text/jinja/render.h"
 
 namespace llmos::jinja {
@@ -34,6 +38,28 @@ TEST(JinjaText, PrintsValues) {
       {"['\\ud7ff\\ue000']", "['\\ud7ff\\ue000']"},
       {"['<' | safe]", "[Markup('<')]"},
   });
+}
+
+TEST(JinjaText, FindsAsTheStandardLibraryDoes) {
+  Rng rng(test::seed("texts to find"));
+  for (int round = 0; round < 20000; ++round) {
+    std::string text(rng.below(300), 'a');
+    for (char& c : text) c = rng.below(12) ? 'a' : 'b';
+    const size_t first = rng.below(text.size() + 1);
+    std::string wanted = text.substr(first, rng.below(200));
+    if (rng.below(4) == 0) wanted += 'b';
+    const size_t from = rng.below(text.size() + 2);
+    ASSERT_EQ(find_text(text, wanted, from), text.find(wanted, from)) << text << "\n" << wanted;
+    ASSERT_EQ(find_last_text(text, wanted), text.rfind(wanted)) << text << "\n" << wanted;
+  }
+}
+
+// The standard library would compare 10^12 bytes.
+TEST(JinjaText, FindsInLinearTime) {
+  const std::string text(4'000'000, 'a');
+  const std::string half(2'000'000, 'a');
+  EXPECT_EQ(find_text(text, half + "b"), text.npos);
+  EXPECT_EQ(find_last_text(text, "b" + half), text.npos);
 }
 
 }  // namespace
