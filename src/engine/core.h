@@ -30,6 +30,7 @@
 #include "engine/runner.h"
 #include "engine/step.h"
 #include "kv/block_pool.h"
+#include "sched/event_log.h"
 #include "sched/policy.h"
 #include "sched/scheduler.h"
 
@@ -44,6 +45,8 @@ struct CoreOptions {
   double waiting_seconds_max = 0;    // 0: no bound
   double reader_stall_seconds = 30;  // 0: never
   bool overlap = false;              // depth 1
+  // Records every call of the scheduler, to be decided again offline; outlives the core.
+  sched::EventLog* event_log = nullptr;
   // For tests: after so many steps all sequences in memory are computed again; 0: never.
   uint32_t preempt_every = 0;
 };
@@ -70,6 +73,8 @@ class Core {
   void end_all(const Status& status);
 
   const sched::Scheduler& scheduler() const { return *scheduler_; }
+  // With which an equal one is made, to replay an event log.
+  const sched::SchedulerConfig& scheduler_config() const { return scheduler_config_; }
   void check_integrity() const;  // O(everything)
 
  private:
@@ -84,12 +89,21 @@ class Core {
   void hear();
   void take_work(std::unique_ptr<Work> work);
   Status arrive(LiveSequence& sequence);
+  uint32_t drafts_max(const Work& work) const;
   void leave_queue(LiveSequence& sequence);
   void take_note(const Mailbox::StreamNote& note);
   void sweep();
   void cancel(LiveRequest& request);
   void unpark(LiveRequest& request);
   void watch_time();
+
+  // Requests that go, to come again here or elsewhere (core_suspend.cc).
+  void suspend(LiveRequest& request);
+  void take_out_suspended();
+  void take_out(LiveRequest& request);
+  SavedBlocks save_blocks(const LiveSequence& sequence);
+  bool restore_blocks(LiveSequence& sequence);
+  void resume_choice(LiveSequence& sequence);
   void end_sequence(LiveSequence& sequence, Finish finish, bool censored);
   void fail_request(LiveRequest& request, const Status& status, Finish finish);
   void finish_request(LiveRequest& request);
@@ -102,6 +116,7 @@ class Core {
   void apply_move(const sched::Move& move);
   bool add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last);
   bool park_if_full(LiveSequence& sequence);
+  uint32_t drafts_for(const Step& step, LiveSequence& sequence);
   void put_out(LiveSequence& sequence);
   void make_progress();
   sched::Resources resources() const;
@@ -110,6 +125,8 @@ class Core {
   void launch(Step& step);
   void collect(Step& step, Step* planned);
   void draw(Step& step, size_t index, std::span<const float> logits);
+  void draw_tokens(Step& step, size_t index, std::span<const float> rows);
+  Status draw_token(Step& step, StepEntry& entry, int32_t row, std::span<const float> logits);
   void score_prompt(StepEntry& entry, std::span<const float> logits);
   void pool_states(StepEntry& entry);
   void finish_embedding(LiveRequest& request);
@@ -117,10 +134,12 @@ class Core {
   void roll_back(Step& step);
   void commit(Step& step);
   void commit_entry(Step& step, size_t index);
-  void deliver(StepEntry& entry, std::span<const TokenScore> tops);
+  void deliver(LiveSequence& sequence, const DrawnToken& drawn, std::span<const TokenScore> tops);
+  void end_complete(LiveSequence& sequence);
   void blame(Step& step);
   void reopen();
   void record(const Step& step);
+  void show_state();
 
   const CoreOptions options_;
   Executor& executor_;
@@ -134,6 +153,7 @@ class Core {
   SamplerRoom room_;
   CostMeter costs_;
   std::unique_ptr<SchedulingPolicy> own_policy_;
+  sched::SchedulerConfig scheduler_config_;
   std::unique_ptr<sched::Scheduler> scheduler_;
 
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
@@ -142,13 +162,17 @@ class Core {
   using Deadline = std::pair<double, uint64_t>;         // seconds, request
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   SequenceList parked_;
+  std::vector<uint64_t> suspending_;  // requests
   std::string stop_scratch_;
+  std::vector<uint64_t> mask_;  // one bit a token
+  std::array<TokenId, kDraftTokensMax> drafts_;
 
   std::array<Step, 2> steps_;
   Step* running_ = nullptr;  // depth 1: launched and not collected
   uint32_t next_step_ = 0;
   SequenceList suspects_;         // of a step that failed: they run alone until one is at fault
   uint32_t failures_ = 0;         // steps in a row
+  bool no_block_ = false;         // somebody found none in this plan
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
   double idle_seconds_ = 0;
