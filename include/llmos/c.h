@@ -25,8 +25,7 @@
  *          llmos_stream_cancel from any.
  * Memory   Strings and arrays that are passed in are copied. What a chunk or a reply shows belongs
  *          to the stream, and is valid until its next call. */
-#ifndef LLMOS_C_H
-#define LLMOS_C_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -239,5 +238,3 @@ LLMOS_API void llmos_stream_free(llmos_stream* stream);
 #ifdef __cplusplus
 }
 #endif
-
-#endif /* LLMOS_C_H */
