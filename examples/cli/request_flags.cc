@@ -115,10 +115,13 @@ std::string engine_lines(const llmos::Metrics& metrics) {
       static_cast<unsigned long long>(metrics.cancelled),
       static_cast<unsigned long long>(metrics.failed), metrics.running, metrics.waiting,
       metrics.parked);
-  text += "levels   ";
-  for (const uint32_t depth : metrics.waiting_by_level) text += ' ' + std::to_string(depth);
-  text += formatted(" waiting, by level; %llu preemptions\n",
-                    static_cast<unsigned long long>(metrics.preemptions));
+  text += formatted("levels    %llu preemptions; waiting: %u,",
+                    static_cast<unsigned long long>(metrics.preemptions), metrics.waiting);
+  for (size_t level = 0; level < metrics.waiting_by_level.size(); ++level) {
+    const uint32_t depth = metrics.waiting_by_level[level];
+    if (depth > 0) text += formatted(" %u in level %zu,", depth, level);
+  }
+  text.back() = '\n';
   return text;
 }
 
