@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an Engine holds, in the order in which it must go: the last first.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "api/request_check.h"
+#include "device/device.h"
+#include "engine/loop.h"
+#include "llmos/engine.h"
+
+namespace llmos {
+
+struct Engine::Impl {
+  ModelInfo info;
+  std::optional<Tokenizer> tokenizer;
+  RequestLimits limits;
+  std::unique_ptr<ComputeDevice> device;
+  std::unique_ptr<Transformer> transformer;
+  std::unique_ptr<engine::Executor> executor;
+  std::unique_ptr<BlockPool> pool;
+  engine::Meters meters;
+  std::shared_ptr<engine::Mailbox> mailbox;  // streams keep it too
+  std::atomic<uint64_t> next_id{1};
+  std::unique_ptr<engine::Loop> loop;
+};
+
+}  // namespace llmos
