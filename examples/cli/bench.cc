@@ -2,7 +2,6 @@
 #include <llmos/engine.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -206,11 +205,8 @@ std::string peers_text(const nlohmann::json& peers, const Row& row) {
       continue;
     }
     const double theirs = peer.value("tokens_per_s", 0.0);
-    char part[128];
-    std::snprintf(part, sizeof part, "  %.40s %.1f (x%.2f)",
-                  peer.value("name", std::string("peer")).c_str(), theirs,
-                  theirs > 0 ? row.tokens_per_s / theirs : 0.0);
-    text += part;
+    text += formatted("  %.40s %.1f (x%.2f)", peer.value("name", std::string("peer")).c_str(),
+                      theirs, theirs > 0 ? row.tokens_per_s / theirs : 0.0);
   }
   return text;
 }
@@ -218,13 +214,9 @@ std::string peers_text(const nlohmann::json& peers, const Row& row) {
 std::string table(const std::vector<Row>& rows, const nlohmann::json& peers) {
   std::string text = "phase    batch     tokens/s   ttft p50 ms   ttft p99 ms\n";
   for (const Row& row : rows) {
-    char line[128];
-    std::snprintf(line, sizeof line, "%-8s %5u %12.1f", row.phase.c_str(), row.batch,
-                  row.tokens_per_s);
-    text += line;
+    text += formatted("%-8s %5u %12.1f", row.phase.c_str(), row.batch, row.tokens_per_s);
     if (row.ttft_p99_ms > 0) {
-      std::snprintf(line, sizeof line, " %13.0f %13.0f", row.ttft_p50_ms, row.ttft_p99_ms);
-      text += line;
+      text += formatted(" %13.0f %13.0f", row.ttft_p50_ms, row.ttft_p99_ms);
     }
     text += peers_text(peers, row) + '\n';
   }

@@ -21,6 +21,7 @@ struct Command {
 extern const Command kRun;
 extern const Command kChat;
 extern const Command kBench;
+extern const Command kTop;
 extern const Command kTokenize;
 extern const Command kInspect;
 extern const Command kQuantize;

@@ -2,23 +2,12 @@
 #include "request_flags.h"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 
 #include "command.h"
 #include "terminal.h"
 
 namespace cli {
 namespace {
-
-__attribute__((format(printf, 1, 2))) std::string formatted(const char* format, ...) {
-  char text[512];
-  va_list values;
-  va_start(values, format);
-  std::vsnprintf(text, sizeof text, format, values);
-  va_end(values);
-  return text;
-}
 
 double seconds(llmos::Millis millis) { return double(millis.count()) / 1e3; }
 double millis(std::chrono::nanoseconds time) { return double(time.count()) / 1e6; }

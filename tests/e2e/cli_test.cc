@@ -3,10 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "base/json.h"
 #include "e2e/tool.h"
@@ -64,8 +70,8 @@ void expect_refused(const std::vector<std::string>& arguments, int code, const s
 
 TEST(Cli, ExplainsItself) {
   EXPECT_THAT(good({"--help"}).out, HasSubstr("quantize"));
-  for (const char* command : {"run", "chat", "bench", "tokenize", "inspect", "quantize", "score",
-                              "template", "completion"}) {
+  for (const char* command : {"run", "chat", "bench", "top", "tokenize", "inspect", "quantize",
+                              "score", "template", "completion"}) {
     const std::string help = good({command, "--help"}).out;
     EXPECT_THAT(help, HasSubstr("example: ")) << command;
     EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 24) << command << ": a screen";
@@ -205,6 +211,77 @@ TEST(Cli, MeasuresAModel) {
   EXPECT_EQ(*row.find("batch"), Json(2));
   EXPECT_GT(row.find("tokens_per_s")->if_double().value(), 0);
   expect_refused({"bench", "--model", kModel, "--preset", "x"}, 2, "--preset");
+}
+
+// A server of one answer.
+class OneAnswer {
+ public:
+  explicit OneAnswer(std::string answer) : answer_(std::move(answer)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::jthread([this] {
+      const int client = ::accept(listener_, nullptr, nullptr);
+      char bytes[4096];
+      const ssize_t count = ::recv(client, bytes, sizeof bytes, 0);
+      heard_.assign(bytes, size_t(std::max<ssize_t>(count, 0)));
+      ::send(client, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      ::close(client);
+    });
+  }
+  ~OneAnswer() {
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+  // After the answer.
+  const std::string& heard() {
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::jthread([] {});
+    return heard_;
+  }
+
+ private:
+  const std::string answer_;
+  std::string heard_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::jthread thread_;
+};
+
+TEST(Cli, ShowsARunningServer) {
+  const std::string stats =
+      R"({"model": "tale\u001b[2J", "ready": true, "uptime_s": 61, "levels": [0, 0, 7],)"
+      R"("kv": {"blocks": 10, "used": 5, "cached": 2, "free": 3, "waste": 0.25},)"
+      R"("requests": {"running": 3}, "history": [1, 2, 4], "tenants": [{"name": "zoo"}]})";
+  OneAnswer server("HTTP/1.1 200 OK\r\n\r\n" + stats);
+  const std::string text = good({"top", "--once", "--server", server.url(), "--key", "secret"}).out;
+  EXPECT_THAT(server.heard(), StartsWith("GET /stats HTTP/1.0\r\n"));
+  EXPECT_THAT(server.heard(), HasSubstr("Authorization: Bearer secret\r\n"));
+  EXPECT_THAT(text, HasSubstr("tale[2J   ready   up 0:01:01"));
+  EXPECT_THAT(text, HasSubstr("3 running"));
+  EXPECT_THAT(text, HasSubstr("level   2       7"));
+  EXPECT_THAT(text, HasSubstr("# 5 used   + 2 cached   . 3 free   waste 25.0 %"));
+  EXPECT_THAT(text, HasSubstr("zoo"));
+  OneAnswer again("HTTP/1.1 200 OK\r\n\r\n" + stats);
+  EXPECT_EQ(good({"top", "--once", "--json", "--server", again.url()}).out, stats + "\n");
+}
+
+TEST(Cli, TopTellsWhyThereIsNothing) {
+  expect_refused({"top", "--once", "--server", "http://127.0.0.1:1"}, 1, "nobody listens");
+  expect_refused({"top", "--once", "--server", "http://"}, 1, "expected a server");
+  expect_refused({"top"}, 2, "--once");
+  expect_refused({"top", "--json"}, 2, "--once");
+  OneAnswer denies("HTTP/1.1 401 Unauthorized\r\n\r\n");
+  expect_refused({"top", "--once", "--server", denies.url()}, 1, "--key");
+  OneAnswer other("HTTP/1.1 200 OK\r\n\r\n<html>");
+  expect_refused({"top", "--once", "--server", other.url()}, 1, "no llmos server");
 }
 
 TEST(Cli, CompletesInBash) {
