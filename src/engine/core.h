@@ -83,7 +83,10 @@ class Core {
   Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mailbox& mailbox,
        Meters& meters, Clock& clock);
   Status make_scheduler();
-  double now() const;
+  // Seconds since the start, as tick() last read the clock: once for each phase of a turn.
+  double now() const { return now_; }
+  double tick() { return now_ = clock_now(); }
+  double clock_now() const;
 
   // Arrivals and ends (core_requests.cc).
   void hear();
@@ -175,6 +178,7 @@ class Core {
   bool no_block_ = false;         // somebody found none in this plan
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
+  double now_ = 0;
   double idle_seconds_ = 0;
 };
 
