@@ -12,6 +12,7 @@ std::vector<Flag> with_model_flags(std::vector<Flag> flags) {
       {"--batch", "N", "tokens computed in one step (default 512)"},
       {"--kv-type", "T", "f32, f16, bf16 or q8_0 keys and values (default f32)"},
       {"--kernels", "NAME", "the kernel set (default: the best of this machine)"},
+      {"--weights", "HOW", "auto, mapped or repacked (default: auto)"},
   };
   flags.insert(flags.end(), std::begin(common), std::end(common));
   return flags;
@@ -22,7 +23,8 @@ llmos::ModelOptions model_options(const Arguments& arguments) {
           .context = uint32_t(arguments.natural("--ctx", 0)),
           .batch_tokens = uint32_t(arguments.natural("--batch", 0)),
           .kv_type = arguments.text("--kv-type"),
-          .kernels = arguments.text("--kernels")};
+          .kernels = arguments.text("--kernels"),
+          .weights = arguments.text("--weights")};
 }
 
 llmos::Result<llmos::Model> open_model(const Arguments& arguments) {

@@ -72,6 +72,7 @@ void Step::attention(const LayerConfig& config, const Layer& l, int64_t index) c
 // queries [tokens, heads * head_dim], keys and values [tokens, kv_heads * head_dim]
 void Step::project(const Layer& l) const {
   const float* const in = c.pre_norm ? w.normed : w.x;
+  quantize(in, tokens_, c.dim, {&l.query.weight, &l.key.weight, &l.value.weight});
   stream_.launch(ops_.matmul, linear(w.queries, l.query, in));
   stream_.launch_beside(ops_.matmul, linear(w.keys, l.key, in));
   stream_.launch_beside(ops_.matmul, linear(w.values, l.value, in));
@@ -102,6 +103,7 @@ void Step::feed_forward(const Layer& l) const {
 // act(gate(x)) * up(x) in w.gate, or act(up(x)) in w.up: [tokens, size]
 void Step::hidden(const FeedForward& part, int64_t size) const {
   const float* const in = c.pre_norm ? w.ffn_normed : w.x;
+  quantize(in, tokens_, c.dim, {&part.up.weight, &part.gate.weight});
   stream_.launch(ops_.matmul, linear(w.up, part.up, in));
   if (c.gated) stream_.launch_beside(ops_.matmul, linear(w.gate, part.gate, in));
   stream_.launch(ops_.activate, c.gated ? activate(w.gate, w.up, tokens_, size)
@@ -112,6 +114,7 @@ void Step::hidden(const FeedForward& part, int64_t size) const {
 void Step::mixture(const Layer& l) const {
   const ExpertsConfig& e = c.experts;
   const float* const in = c.pre_norm ? w.ffn_normed : w.x;
+  quantize(in, tokens_, c.dim, {&l.router.weight, &l.experts.gate.weight, &l.experts.up.weight});
   stream_.launch(ops_.matmul, linear(w.router_logits, l.router, in));
   stream_.launch(ops_.route, {.experts = w.chosen,
                               .weights = w.chosen_weights,
@@ -124,6 +127,7 @@ void Step::mixture(const Layer& l) const {
   stream_.launch(ops_.expert_matmul, experts(w.slot_gate, l.experts.gate, in, e.chosen));
   stream_.launch_beside(ops_.expert_matmul, experts(w.slot_up, l.experts.up, in, e.chosen));
   stream_.launch(ops_.activate, activate(w.slot_gate, w.slot_up, tokens_ * e.chosen, e.dim));
+  quantize(w.slot_gate, tokens_ * e.chosen, e.dim, {&l.experts.down.weight});
   stream_.launch(ops_.expert_matmul, experts(w.slot_out, l.experts.down, w.slot_gate, 1));
   stream_.launch(ops_.combine, {.out = w.x,
                                 .out_stride = c.dim,
@@ -139,6 +143,7 @@ void Step::mixture(const Layer& l) const {
 // x += sigmoid(gate . x) * down(act(gate(x)) * up(x)): one more expert, for every token
 void Step::shared_expert(const Layer& l) const {
   hidden(l.shared, c.experts.shared_dim);
+  quantize(w.gate, tokens_, c.experts.shared_dim, {&l.shared.down.weight});
   stream_.launch(ops_.matmul, linear(w.part, l.shared.down, w.gate));
   if (c.experts.shared_gate) {
     stream_.launch_beside(ops_.matmul,
@@ -163,10 +168,12 @@ void Step::logits() const {
                                .rows = rows,
                                .columns = c.dim});
   stream_.launch(ops_.norm, norm(w.picked, weights_.output_norm, w.picked, rows, c.dim));
+  quantize(w.picked, rows, c.dim, {&weights_.head.weight});
   stream_.launch(ops_.matmul, {.out = w.logits,
                                .out_stride = c.vocabulary,
                                .in = w.picked,
                                .in_stride = c.dim,
+                               .quantized = w.cells,
                                .weight = weights_.head.weight,
                                .tokens = rows,
                                .scale = c.logit_scale});
@@ -176,6 +183,7 @@ void Step::logits() const {
 }
 
 void Step::add_to_stream(const Linear& l, const float* in, const Norm& post_norm) const {
+  quantize(in, tokens_, l.weight.columns, {&l.weight});
   if (!c.post_norm) {
     kernels::MatmulParams params = linear(w.x, l, in);
     params.scale = c.residual_scale;
@@ -193,11 +201,22 @@ void Step::add_to_stream(const Linear& l, const float* in, const Norm& post_norm
                             .scale = c.residual_scale});
 }
 
+void Step::quantize(const float* in, int64_t rows, int64_t columns,
+                    std::initializer_list<const kernels::Matrix*> readers) const {
+  bool is_read = false;
+  for (const kernels::Matrix* reader : readers) is_read |= reader->packed;
+  if (!is_read) return;
+  stream_.launch(
+      ops_.quantize,
+      {.out = w.cells, .in = in, .in_stride = columns, .tokens = rows, .columns = columns});
+}
+
 kernels::MatmulParams Step::linear(float* out, const Linear& l, const float* in) const {
   return {.out = out,
           .out_stride = l.weight.rows,
           .in = in,
           .in_stride = l.weight.columns,
+          .quantized = w.cells,
           .weight = l.weight,
           .bias = l.bias,
           .tokens = tokens_};
@@ -207,6 +226,7 @@ kernels::ExpertMatmulParams Step::experts(float* out, const Linear& l, const flo
                                           int64_t slots_per_input) const {
   return {.out = out,
           .in = in,
+          .quantized = w.cells,
           .weight = l.weight,
           .bias = l.bias,
           .experts = w.chosen,

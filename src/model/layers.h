@@ -3,6 +3,8 @@
 // its numbers or keeps its memory.
 #pragma once
 
+#include <initializer_list>
+
 #include "device/compute_stream.h"
 #include "kv/block_pool.h"
 #include "model/batch.h"
@@ -50,6 +52,9 @@ class Step {
 
   // x += residual_scale * post_norm(weight in + bias)
   void add_to_stream(const Linear& linear, const float* in, const Norm& post_norm) const;
+  // Quantises rows of `in` for the products that follow, if one of `readers` is packed.
+  void quantize(const float* in, int64_t rows, int64_t columns,
+                std::initializer_list<const kernels::Matrix*> readers) const;
   kernels::MatmulParams linear(float* out, const Linear& linear, const float* in) const;
   kernels::ExpertMatmulParams experts(float* out, const Linear& linear, const float* in,
                                       int64_t slots_per_input) const;
