@@ -4,11 +4,10 @@
 //   sched_bench --policy fcfs,srpt,mlfq --workload sharegpt,azure-conv --rho 0.9 --seeds 5
 //               [--slots 16 --kv-tokens 15000 --token-budget 512 --gap-cv 1] [--requests 5000]
 //               [--swap policy|sync|queued] [--swap-token 32e-6] [--hint-sigma .5] [--tenants]
-//               [--set name=value,...] [--json FILE]
+//               [--set name=value,...] [--steps-max N] [--json FILE]
 //
 // The same arrivals and lengths for every policy; medians over seeds; ratio_to_fcfs is the median
-// of
-// the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
+// of the paired ratios. Workloads and definitions: sched_workload.h, sched_simulator.h.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -47,6 +46,9 @@ constexpr Figure kFigures[] = {
     {"jain", &SimResult::jain},
     {"slowdown_mean", &SimResult::slowdown_mean},
     {"promotions", &SimResult::promotions},
+    {"plan_p50_us", &SimResult::plan_p50_us},
+    {"plan_p99_us", &SimResult::plan_p99_us},
+    {"service_gap", &SimResult::service_gap},
 };
 
 std::vector<std::string> split(const std::string& text) {
@@ -88,9 +90,9 @@ struct Arguments {
 
 Arguments parse(int argc, char** argv) {
   static const char* const known[] = {
-      "policy",       "workload", "rho",      "seeds",      "slots",   "kv-tokens",
-      "token-budget", "gap-cv",   "requests", "swap",       "json",    "hint-sigma",
-      "swap-token",   "tenants",  "set",      "first-seed", "clients", "own-arrivals"};
+      "policy", "workload",   "rho",     "seeds",        "slots",      "kv-tokens",  "token-budget",
+      "gap-cv", "requests",   "swap",    "json",         "hint-sigma", "swap-token", "tenants",
+      "set",    "first-seed", "clients", "own-arrivals", "steps-max"};
   Arguments arguments;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
@@ -161,6 +163,9 @@ test::SimOptions options_of(const Arguments& arguments, const std::string& polic
   options.costs.swap_token = arguments.number("swap-token", options.costs.swap_token);
   options.hint_sigma = arguments.number("hint-sigma", -1);
   options.tenants = arguments.number("tenants", 0) != 0 || policy == "fair";
+  // Times plan() itself, over so many steps.
+  options.time_plans = arguments.values.contains("steps-max");
+  if (options.time_plans) options.steps_max = uint64_t(arguments.number("steps-max", 0));
   const std::string swap = arguments.text("swap", "policy");
   options.swap = swap == "sync"     ? test::SwapMode::kSync
                  : swap == "queued" ? test::SwapMode::kQueued
@@ -169,6 +174,10 @@ test::SimOptions options_of(const Arguments& arguments, const std::string& polic
   if (policy.starts_with("mlfq") && !settings.empty()) {
     options.policy_options.alpha = .2;
     std::erase_if(settings, [&](const std::string& s) {
+      if (s.starts_with("level_offset=")) {
+        options.policy_options.level_offset = std::atof(s.c_str() + 13);
+        return true;
+      }
       if (!s.starts_with("alpha=")) return false;
       options.policy_options.alpha = std::atof(s.c_str() + 6);
       return true;
@@ -261,6 +270,10 @@ int main(int argc, char** argv) {
           ratio["normalized_latency_mean"], ratio["ttft_mean"], ratio["jct_p99"],
           value("slo_attainment"), value("ttft_mean"), value("jct_mean"), value("max_wait"),
           value("max_gap_max"), value("preemptions"), value("jain"), value("requests_per_minute"));
+      if (options.time_plans) {
+        std::printf("    plan(): p50 %.2f us, p99 %.2f us\n", value("plan_p50_us"),
+                    value("plan_p99_us"));
+      }
       std::fflush(stdout);
       rows.push_back(std::move(json));
     }

@@ -130,7 +130,7 @@ FORMS = {
     ],
     "ending": [
         "From then on {hero} and {friend} were the best of friends, {feeling} and {feeling}.",
-        "And {hero} was {feeling}, for now {hero_he} had a {thing_kind} and a {friend_kind} to talk to.",
+        "And {hero} was {feeling}, because {hero_he} had a {thing_kind} and a {friend_kind} to talk to.",
         "Since that {time} {hero} has never been {worry} again.",
         "And if the {weather} has not stopped them, {hero} and {friend} are still {feeling} today.",
         "{hero} learned that a friend is worth more than {number} {colour} {thing_kind}s.",

@@ -4,8 +4,8 @@
     pip install -r requirements.txt
     python train.py tokenizer tale draft sums --out DIR      # or some of them; tale and draft in this order
 
-Everything is seeded; on another machine the weights differ in their last bits. The models are Llamas; `export.py`
-writes the GGUF files, `evaluate.py` measures what the model card says.
+Everything is seeded; on another machine the weights differ in their last bits. The models are Llamas, written as Hugging
+Face directories with the tokenizer beside them.
 """
 import argparse
 import dataclasses

@@ -172,4 +172,40 @@ class Readiness {
   virtual void ready(uint64_t request) noexcept = 0;
 };
 
+// What a prefix cache knows of a block that no running request uses.
+struct CachedBlock {
+  uint64_t age{};     // blocks that the cache took back into its order since this one, a clock
+  uint32_t uses{};    // requests that found it, after the one that made it
+  uint32_t depth{};   // blocks before it in its sequence
+  uint32_t tokens{};  // that it holds; fewer than a whole block's at the end of a sequence
+  bool continues{};   // the request that made it had found its beginning in the cache
+  uint32_t group{};   // as group() answered when it was last used; 0 before that
+};
+
+// Decides which cached block goes when room is needed. The cache keeps its blocks in groups, each
+// in the order of last use, and asks only for the oldest of each group: the cost of a decision does
+// not grow with the cache. A block goes only when no longer sequence in the cache continues it.
+//
+// Owner    The host; it outlives the engine.
+// Threads  The engine's, one call at a time. Must not throw.
+class EvictionPolicy {
+ public:
+  static constexpr uint32_t kGroupsMax = 16;
+
+  virtual ~EvictionPolicy() = default;
+  // The group of a block that was just used (or made); below kGroupsMax. One group: least recently
+  // used first.
+  virtual uint32_t group(const CachedBlock& block) {
+    static_cast<void>(block);
+    return 0;
+  }
+  // The index of the one to go, of at most kGroupsMax candidates and at least one.
+  virtual size_t choose(std::span<const CachedBlock> candidates) = 0;
+  // A block was wanted by a request. `cached` is false when it had gone, as far as the cache
+  // remembers: its age counts on, so that a policy can learn what it should have kept.
+  virtual void wanted(const CachedBlock& block, bool cached) {
+    static_cast<void>(block), static_cast<void>(cached);
+  }
+};
+
 }  // namespace llmos

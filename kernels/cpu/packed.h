@@ -20,6 +20,7 @@
 //         signed weights (AVX2 without VNNI) these two are signed.
 #pragma once
 
+#include "kernels/cpu/decode.h"
 #include "kernels/cpu/quads.h"
 #include "kernels/kernels.h"
 #include "kernels/share.h"
@@ -120,33 +121,12 @@ struct PackedLayout {
   }
 };
 
-// Calls f.template operator()<type>() for the types that can be packed.
+// Calls f.template operator()<type>() if the type can be packed.
 template <class F>
 LLMOS_INLINE void with_packed_dtype(DType dtype, F f) {
-  switch (dtype) {
-    case DType::kQ4_0:
-      return f.template operator()<DType::kQ4_0>();
-    case DType::kQ4_1:
-      return f.template operator()<DType::kQ4_1>();
-    case DType::kQ5_0:
-      return f.template operator()<DType::kQ5_0>();
-    case DType::kQ5_1:
-      return f.template operator()<DType::kQ5_1>();
-    case DType::kQ8_0:
-      return f.template operator()<DType::kQ8_0>();
-    case DType::kIQ4_NL:
-      return f.template operator()<DType::kIQ4_NL>();
-    case DType::kMXFP4:
-      return f.template operator()<DType::kMXFP4>();
-    case DType::kQ4_K:
-      return f.template operator()<DType::kQ4_K>();
-    case DType::kQ5_K:
-      return f.template operator()<DType::kQ5_K>();
-    case DType::kQ6_K:
-      return f.template operator()<DType::kQ6_K>();
-    default:
-      return;
-  }
+  with_dtype(dtype, [&]<DType kType>() {
+    if constexpr (is_packable(kType)) f.template operator()<kType>();
+  });
 }
 
 // ---- Reading ----

@@ -8,41 +8,29 @@
 #include "api/model_impl.h"
 #include "api/model_info.h"
 #include "base/check.h"
-#include "format/sentencepiece_model.h"
 #include "format/tokenizer_gguf.h"
-#include "format/tokenizer_json.h"
+#include "format/tokenizer_open.h"
 #include "model/architecture.h"
 #include "text/tokenizer_impl.h"
 
 namespace llmos {
 namespace {
 
-// Tokenizer::open() knows the file system only.
-Result<Tokenizer> open_source_tokenizer(const WeightDirectory& directory) {
-  // Real ones have up to 5 MB.
-  constexpr size_t kSentencepieceBytesMax = size_t{256} << 20;
-  Result<TokenizerSpec> spec = read_tokenizer_json_file(directory, "tokenizer.json");
-  if (spec.status().code() == Code::kNotFound) {
-    const Result<std::string> bytes = directory.read("tokenizer.model", kSentencepieceBytesMax);
-    if (!bytes.ok()) return bytes.status();
-    spec = read_sentencepiece_model(*bytes);
+Result<TokenizerSpec> read_spec(const Checkpoint& checkpoint) {
+  if (checkpoint.kind() == CheckpointKind::kHuggingFace) {
+    return read_tokenizer_directory(checkpoint.directory());
   }
-  if (!spec.ok()) return spec.status();
-  return make_tokenizer(*std::move(spec));
+  if (!checkpoint.metadata().has("tokenizer.ggml.model")) {
+    return Status(Code::kNotFound, "no tokenizer in the file");
+  }
+  return read_gguf_tokenizer(checkpoint.metadata());
 }
 
 // The tokenizer that comes with the weights. Nothing where there is none; an error where there is
 // one that cannot be used.
-Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint, bool from_source) {
+Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint) {
   Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
-    if (checkpoint.kind() == CheckpointKind::kHuggingFace) {
-      return from_source ? open_source_tokenizer(checkpoint.directory())
-                         : Tokenizer::open(checkpoint.path());
-    }
-    if (!checkpoint.metadata().has("tokenizer.ggml.model")) {
-      return Status(Code::kNotFound, "no tokenizer in the file");
-    }
-    Result<TokenizerSpec> spec = read_gguf_tokenizer(checkpoint.metadata());
+    Result<TokenizerSpec> spec = read_spec(checkpoint);
     if (!spec.ok()) return spec.status();
     return make_tokenizer(*std::move(spec));
   }();
@@ -78,8 +66,7 @@ Result<Model> Model::open(const std::string& path, const ModelOptions& options) 
   if (!file.ok()) return file.status();
   const Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, options);
   if (!plan.ok()) return plan.status();
-  Result<std::optional<Tokenizer>> tokenizer =
-      open_tokenizer(*checkpoint, options.source != nullptr);
+  Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
   if (!tokenizer.ok()) return tokenizer.status();
 
   auto impl = std::make_unique<Impl>();

@@ -29,8 +29,7 @@ inline constexpr std::string_view kEndTokens[] = {
 };
 
 // In the vocabulary of gpt-oss <|end|> ends a message but not the turn: takes it out of `ends`
-// where
-// <|return|> and <|call|> are there too. Leaves every id once.
+// where <|return|> and <|call|> are there too. Leaves every id once.
 void drop_false_ends(std::span<const std::string> tokens, std::vector<TokenId>& ends);
 
 }  // namespace llmos

@@ -3,17 +3,21 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "base/os_file.h"
+#include "base/json_cursor.h"
 #include "format/end_tokens.h"
 #include "format/protobuf.h"
+#include "format/tokenizer_config.h"
 
 namespace llmos {
 namespace {
 
+// Real ones have up to 5 MB.
+constexpr size_t kSentencepieceBytesMax = size_t{256} << 20;
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
 
 // Numbers of the fields that are read, of sentencepiece_model.proto.
@@ -180,6 +184,23 @@ void SentencepieceReader::finish() {
   spec_.normalizer = {std::move(normalizer_)};
 }
 
+// Whether BOS and EOS stand around a text, as the file beside says it, if it does.
+Status read_surroundings(const WeightDirectory& directory, TokenizerSpec& spec) {
+  constexpr const char* kName = "tokenizer_config.json";
+  const Result<Json> json = read_json_if_there(directory, kName);
+  if (!json.ok()) return json.status();
+  if (!json->is_object()) return {};
+  const JsonCursor root(*json, directory.path_of(kName));
+  const Result<bool> bos = root["add_bos_token"].boolean_or(!spec.prefix.empty());
+  if (!bos.ok()) return bos.status();
+  const Result<bool> eos = root["add_eos_token"].boolean_or(false);
+  if (!eos.ok()) return eos.status();
+  spec.prefix.clear();
+  if (*bos && spec.bos) spec.prefix = {*spec.bos};
+  if (*eos && spec.eos) spec.suffix = {*spec.eos};
+  return {};
+}
+
 }  // namespace
 
 Result<TokenizerSpec> read_sentencepiece_model(std::string_view bytes) {
@@ -187,12 +208,21 @@ Result<TokenizerSpec> read_sentencepiece_model(std::string_view bytes) {
 }
 
 Result<TokenizerSpec> read_sentencepiece_file(const std::string& path) {
-  Result<os::MappedFile> file = os::MappedFile::open(path);
-  if (!file.ok()) return file.status();
-  const auto bytes = file->bytes();
-  auto spec = read_sentencepiece_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  if (spec.ok()) return spec;
-  return Status(spec.status().code(), path + ": " + spec.status().message());
+  const WeightPath parts = split_path(path);
+  return read_sentencepiece_file(parts.directory, parts.name);
+}
+
+Result<TokenizerSpec> read_sentencepiece_file(const WeightDirectory& directory,
+                                              const std::string& name) {
+  const Result<std::string> bytes = directory.read(name, kSentencepieceBytesMax);
+  if (!bytes.ok()) return bytes.status();
+  Result<TokenizerSpec> spec = read_sentencepiece_model(*bytes);
+  if (!spec.ok()) {
+    return Status(spec.status().code(), directory.path_of(name) + ": " + spec.status().message());
+  }
+  if (Status status = apply_files_beside(directory, *spec); !status.ok()) return status;
+  if (Status status = read_surroundings(directory, *spec); !status.ok()) return status;
+  return spec;
 }
 
 }  // namespace llmos

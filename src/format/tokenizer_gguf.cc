@@ -199,8 +199,9 @@ void GgufTokenizerReader::read_sentencepiece() {
   const bool spm = spec_.model == TokenizerModel::kSpm;
   const bool prefix = take(metadata_.boolean_or(key("add_space_prefix"), spm), false);
   if (spm) {
-    if (prefix)
+    if (prefix) {
       spec_.normalizer.push_back({NormalizerStep::Kind::kPrepend, "", std::string(kSpace)});
+    }
     spec_.normalizer.push_back({NormalizerStep::Kind::kReplace, " ", std::string(kSpace)});
   } else {
     NormalizerStep step{NormalizerStep::Kind::kSentencepiece};

@@ -11,7 +11,7 @@
 
 #include "base/json_cursor.h"
 #include "base/text.h"
-#include "format/end_tokens.h"
+#include "format/tokenizer_config.h"
 #include "format/tokenizer_json_steps.h"
 #include "text/byte_tokens.h"
 #include "text/tokenizer_check.h"
@@ -19,8 +19,8 @@
 namespace llmos {
 namespace {
 
-// The largest tokenizer.json of 2026 has 33 MB, the files beside it some hundred KB.
-constexpr size_t kFileBytesMax = size_t{64} << 20;
+// Ids that no token has: a few hundred where a vocabulary was padded or cut.
+constexpr int64_t kUnnamedIdsMax = 1 << 16;
 
 class JsonTokenizerReader {
  public:
@@ -51,6 +51,8 @@ class JsonTokenizerReader {
   void read_model();
   void read_vocabulary(const JsonCursor& at);
   void read_scored_vocabulary(const JsonCursor& at);
+  std::optional<TokenMerge> merge_of(std::string_view left, std::string_view right) const;
+  std::optional<TokenMerge> merge_of(std::string_view text) const;
   void read_merges(const JsonCursor& at);
   void put_token(std::string_view text, int64_t id, const JsonCursor& at);
   void read_unknown(const JsonCursor& model);
@@ -66,6 +68,7 @@ class JsonTokenizerReader {
   Status status_;
   TokenizerSpec spec_;
   std::unordered_map<std::string_view, TokenId> ids_;  // texts of the Json
+  int64_t ids_end_ = 0;  // ids are below it, so that memory follows the file's size
 };
 
 void JsonTokenizerReader::read_model() {
@@ -103,7 +106,9 @@ void JsonTokenizerReader::read_model() {
 }
 
 void JsonTokenizerReader::put_token(std::string_view text, int64_t id, const JsonCursor& at) {
-  if (id < 0 || id >= int64_t(kTokensMax)) return fail(at.error("ids from 0 to 16777215"));
+  if (id < 0 || id >= ids_end_) {
+    return fail(at.error("ids from 0 to " + std::to_string(ids_end_ - 1)));
+  }
   if (size_t(id) >= spec_.tokens.size()) {
     spec_.tokens.resize(size_t(id) + 1);
     spec_.types.resize(size_t(id) + 1, TokenType::kUnused);
@@ -118,6 +123,7 @@ void JsonTokenizerReader::put_token(std::string_view text, int64_t id, const Jso
 
 void JsonTokenizerReader::read_vocabulary(const JsonCursor& at) {
   const auto members = take(at.members(), std::span<const JsonMember>());
+  ids_end_ = std::min<int64_t>(kTokensMax, int64_t(members.size()) + kUnnamedIdsMax);
   for (const JsonMember& member : members) {
     put_token(member.key, member.value.if_int64().value_or(-1), at);
     if (!status_.ok()) return;
@@ -138,27 +144,44 @@ void JsonTokenizerReader::read_scored_vocabulary(const JsonCursor& at) {
   }
 }
 
-// Either "a b" or, where tokens may hold spaces, ["a", "b"].
+// Nothing unless all three are tokens.
+std::optional<TokenMerge> JsonTokenizerReader::merge_of(std::string_view left,
+                                                        std::string_view right) const {
+  const TokenMerge merge{find(left), find(right), find(std::string(left) + std::string(right))};
+  if (merge.left == kNoToken || merge.right == kNoToken || merge.merged == kNoToken) {
+    return std::nullopt;
+  }
+  return merge;
+}
+
+// "a b". Converters of 2023 wrote so also where tokens hold spaces; then the first of them counts
+// that has a token on either side, though HF tokenizers refuses such files.
+std::optional<TokenMerge> JsonTokenizerReader::merge_of(std::string_view text) const {
+  constexpr int kSpacesMax = 64;
+  std::optional<TokenMerge> merge;
+  size_t space = text.find(' ');
+  for (int tried = 0; !merge && space != text.npos && tried < kSpacesMax; ++tried) {
+    merge = merge_of(text.substr(0, space), text.substr(space + 1));
+    space = text.find(' ', space + 1);
+  }
+  return merge;
+}
+
+// Texts, or since 2024 pairs ["a", "b"].
 void JsonTokenizerReader::read_merges(const JsonCursor& at) {
   for (const Json& item : take(at.items(), std::span<const Json>())) {
-    std::string_view left, right;
+    const auto pair = item.items();
+    std::optional<TokenMerge> merge;
     if (const std::string* const text = item.if_string()) {
-      const size_t space = text->find(' ');
-      left = std::string_view(*text).substr(0, space);
-      if (space != text->npos) right = std::string_view(*text).substr(space + 1);
-    } else if (item.items().size() == 2) {
-      const auto text_of = [](const Json& json) {
-        return json.if_string() ? std::string_view(*json.if_string()) : std::string_view();
-      };
-      left = text_of(item.items()[0]);
-      right = text_of(item.items()[1]);
+      merge = merge_of(*text);
+    } else if (pair.size() == 2 && pair[0].if_string() && pair[1].if_string()) {
+      merge = merge_of(*pair[0].if_string(), *pair[1].if_string());
     }
-    const TokenMerge merge{find(left), find(right), find(std::string(left) + std::string(right))};
-    if (merge.left == kNoToken || merge.right == kNoToken || merge.merged == kNoToken) {
+    if (!merge) {
       return fail(at.error("pairs of tokens that make a token (merge " +
                            std::to_string(spec_.merges.size()) + " is none)"));
     }
-    spec_.merges.push_back(merge);
+    spec_.merges.push_back(*merge);
   }
 }
 
@@ -184,6 +207,7 @@ void JsonTokenizerReader::mark_byte_tokens() {
 void JsonTokenizerReader::read_added_tokens() {
   if (!status_.ok() || !root_["added_tokens"].present()) return;
   const size_t count = take(root_["added_tokens"].items(), std::span<const Json>()).size();
+  ids_end_ = std::min<int64_t>(kTokensMax, int64_t(spec_.tokens.size() + count) + kUnnamedIdsMax);
   for (size_t i = 0; i < count && status_.ok(); ++i) read_added_token(root_["added_tokens"][i]);
   if (!spec_.scores.empty()) spec_.scores.resize(spec_.tokens.size());
 }
@@ -212,104 +236,10 @@ void JsonTokenizerReader::read_added_token(const JsonCursor& at) {
   spec_.added_tokens.push_back(std::move(token));
 }
 
-// A token's text in tokenizer_config.json: a string, or an object with it as "content".
-std::string_view token_text(const Json* json) {
-  if (json && json->is_object()) json = json->find("content");
-  const std::string* const text = json ? json->if_string() : nullptr;
-  return text ? std::string_view(*text) : std::string_view();
-}
-
-std::optional<TokenId> find_token(const TokenizerSpec& spec, std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const auto found = std::find(spec.tokens.begin(), spec.tokens.end(), text);
-  if (found == spec.tokens.end()) return std::nullopt;
-  return TokenId(found - spec.tokens.begin());
-}
-
-Status read_chat_template(const Json& json, TokenizerSpec& spec) {
-  if (const std::string* const text = json.if_string()) {
-    spec.chat_templates.push_back({"default", *text});
-    return {};
-  }
-  for (const Json& item : json.items()) {
-    const Json* const name = item.find("name");
-    const Json* const text = item.find("template");
-    if (!name || !name->if_string() || !text || !text->if_string()) {
-      return Status(Code::kInvalid, "chat_template: expected a text, or names with templates");
-    }
-    spec.chat_templates.push_back({*name->if_string(), *text->if_string()});
-  }
-  return {};
-}
-
-// The file's Json; null where there is no such file.
-Result<Json> read_json_beside(const WeightDirectory& directory, const char* name) {
-  const Result<std::string> text = directory.read(name, kFileBytesMax);
-  if (text.status().code() == Code::kNotFound) return Json();
-  if (!text.ok()) return text.status();
-  Result<Json> json = parse_json(*text);
-  if (json.ok()) return json;
-  return Status(json.status().code(), directory.path_of(name) + ": " + json.status().message());
-}
-
-void add_ends(const Json& generation_config, TokenizerSpec& spec) {
-  const Json* const eos = generation_config.find("eos_token_id");
-  if (!eos) return;
-  const auto add = [&](const Json& json) {
-    const auto id = json.if_int64();
-    if (id && *id >= 0 && *id < int64_t(spec.tokens.size())) {
-      spec.end_of_generation.push_back(TokenId(*id));
-    }
-  };
-  add(*eos);
-  for (const Json& item : eos->items()) add(item);
-}
-
-Status apply_files_beside(const WeightDirectory& directory, TokenizerSpec& spec) {
-  for (const char* const name : {"special_tokens_map.json", "tokenizer_config.json"}) {
-    const Result<Json> json = read_json_beside(directory, name);
-    if (!json.ok()) return json.status();
-    if (Status status = apply_tokenizer_config(*json, spec); !status.ok()) return status;
-  }
-  const Result<Json> generation = read_json_beside(directory, "generation_config.json");
-  if (!generation.ok()) return generation.status();
-  add_ends(*generation, spec);
-  Result<std::string> jinja = directory.read("chat_template.jinja", kFileBytesMax);
-  if (jinja.status().code() == Code::kNotFound) return {};
-  if (!jinja.ok()) return jinja.status();
-  spec.chat_templates.insert(spec.chat_templates.begin(), {"default", *std::move(jinja)});
-  return {};
-}
-
-// EOS, and what is known to end a turn by its name.
-void add_named_ends(TokenizerSpec& spec) {
-  if (spec.eos) spec.end_of_generation.push_back(*spec.eos);
-  for (const AddedToken& token : spec.added_tokens) {
-    const bool ends =
-        std::find(std::begin(kEndTokens), std::end(kEndTokens), token.text) != std::end(kEndTokens);
-    if (ends && token.special) spec.end_of_generation.push_back(token.id);
-  }
-  drop_false_ends(spec.tokens, spec.end_of_generation);
-}
-
 }  // namespace
 
 Result<TokenizerSpec> read_tokenizer_json(const Json& json) {
   return JsonTokenizerReader(json).read(json);
-}
-
-Status apply_tokenizer_config(const Json& config, TokenizerSpec& spec) {
-  const std::pair<const char*, std::optional<TokenId>*> names[] = {
-      {"bos_token", &spec.bos},
-      {"eos_token", &spec.eos},
-      {"pad_token", &spec.padding},
-  };
-  for (const auto& [name, id] : names) {
-    const auto found = find_token(spec, token_text(config.find(name)));
-    if (found) *id = found;
-  }
-  const Json* const chat_template = config.find("chat_template");
-  return chat_template ? read_chat_template(*chat_template, spec) : Status();
 }
 
 Result<TokenizerSpec> read_tokenizer_json_file(const std::string& path) {
@@ -322,7 +252,7 @@ Result<TokenizerSpec> read_tokenizer_json_file(const WeightDirectory& directory,
   const auto with_path = [&](const Status& status) {
     return Status(status.code(), directory.path_of(name) + ": " + status.message());
   };
-  const Result<std::string> text = directory.read(name, kFileBytesMax);
+  const Result<std::string> text = directory.read(name, kTokenizerFileBytesMax);
   if (!text.ok()) return text.status();
   const Result<Json> json = parse_json(*text);
   if (!json.ok()) return with_path(json.status());
@@ -330,7 +260,6 @@ Result<TokenizerSpec> read_tokenizer_json_file(const WeightDirectory& directory,
   if (!spec.ok()) return with_path(spec.status());
   const Status status = apply_files_beside(directory, *spec);
   if (!status.ok()) return with_path(status);
-  add_named_ends(*spec);
   return spec;
 }
 

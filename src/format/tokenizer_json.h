@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tokenizer of a Hugging Face directory: tokenizer.json, with what tokenizer_config.json,
-// special_tokens_map.json, generation_config.json and the chat template files beside it add.
+// The tokenizer of a Hugging Face directory: tokenizer.json, with what the files beside it add.
 #pragma once
 
 #include <string>
@@ -23,11 +22,7 @@ namespace llmos {
 //          in the list above.
 Result<TokenizerSpec> read_tokenizer_json(const Json& json);
 
-// What names BOS, EOS and the others: `config` is tokenizer_config.json or special_tokens_map.json.
-// Also its chat templates. Tokens that the vocabulary lacks are left out.
-Status apply_tokenizer_config(const Json& config, TokenizerSpec& spec);
-
-// `path` is that of tokenizer.json; the other files lie beside it, or are missing.
+// `path` is that of tokenizer.json; the files of tokenizer_config.h lie beside it, or are missing.
 Result<TokenizerSpec> read_tokenizer_json_file(const std::string& path);
 // The same in a directory that may be a source's.
 Result<TokenizerSpec> read_tokenizer_json_file(const WeightDirectory& directory,

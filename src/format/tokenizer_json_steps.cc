@@ -10,6 +10,7 @@
 
 #include "base/json_cursor.h"
 #include "base/text.h"
+#include "text/tokenizer_check.h"
 
 namespace llmos {
 namespace {
@@ -41,6 +42,7 @@ class Fields {
   }
 
   Status status;
+  size_t steps = 0;
 };
 
 // {"String": "x"} or {"Regex": "x"}.
@@ -61,7 +63,10 @@ void for_each_step(const JsonCursor& at, std::string_view list, Fields& fields, 
   if (!at.present() || !fields.status.ok()) return;
   const std::string type = fields.text(at["type"]);
   if (!fields.status.ok()) return;
-  if (type != "Sequence") return read(at, type);
+  if (type != "Sequence") {
+    if (++fields.steps > kTokenizerStepsMax) return fields.invalid(at, "fewer steps");
+    return read(at, type);
+  }
   if (depth == kNestingMax) return fields.invalid(at, "sequences nested less deep");
   const size_t count = fields.take(at[list].items(), std::span<const Json>()).size();
   for (size_t i = 0; i < count; ++i) for_each_step(at[list][i], list, fields, read, depth + 1);
@@ -202,6 +207,7 @@ void append_template_ids(const JsonCursor& at, const JsonCursor& table, Fields& 
                          std::vector<TokenId>& ids) {
   const JsonCursor list = table[fields.text(at["id"])]["ids"];
   const size_t count = fields.take(list.items(), std::span<const Json>()).size();
+  if (ids.size() + count > kSurroundingIdsMax) return fields.invalid(list, "fewer ids");
   for (size_t i = 0; i < count; ++i) {
     ids.push_back(TokenId(fields.take(list[i].integer(0, INT32_MAX), 0)));
   }
@@ -274,43 +280,37 @@ void read_decoder(const JsonCursor& at, std::string_view type, Fields& fields,
   spec.decoder.push_back(std::move(step));
 }
 
+using ReadStep = void(const JsonCursor& at, std::string_view type, Fields& fields,
+                      TokenizerSpec& spec);
+
+// The steps under `key`; a Sequence of them has them in `list`.
+Status read_steps(const Json& json, std::string_view key, std::string_view list, ReadStep& read,
+                  TokenizerSpec& spec) {
+  Fields fields;
+  for_each_step(JsonCursor(json, "tokenizer")[key], list, fields,
+                [&](const JsonCursor& at, std::string_view type) { read(at, type, fields, spec); });
+  return fields.status;
+}
+
 }  // namespace
 
 Status read_normalizer_steps(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
-  for_each_step(JsonCursor(json, "tokenizer")["normalizer"], "normalizers", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_normalizer(at, type, fields, spec);
-                });
-  return fields.status;
+  return read_steps(json, "normalizer", "normalizers", read_normalizer, spec);
 }
 
 Status read_pretokenizer_steps(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
-  for_each_step(JsonCursor(json, "tokenizer")["pre_tokenizer"], "pretokenizers", fields,
-                [&](const JsonCursor& at, std::string_view type) {
-                  read_pretokenizer(at, type, fields, spec);
-                });
-  return fields.status;
+  return read_steps(json, "pre_tokenizer", "pretokenizers", read_pretokenizer, spec);
 }
 
 Status read_post_processor(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
-  for_each_step(
-      JsonCursor(json, "tokenizer")["post_processor"], "processors", fields,
-      [&](const JsonCursor& at, std::string_view type) { read_processor(at, type, fields, spec); });
-  return fields.status;
+  return read_steps(json, "post_processor", "processors", read_processor, spec);
 }
 
 Status read_decoder_steps(const Json& json, TokenizerSpec& spec) {
-  Fields fields;
   if (!JsonCursor(json, "tokenizer")["decoder"].present()) {
     spec.decoder.push_back({DecoderStep::Kind::kSpaces});
   }
-  for_each_step(
-      JsonCursor(json, "tokenizer")["decoder"], "decoders", fields,
-      [&](const JsonCursor& at, std::string_view type) { read_decoder(at, type, fields, spec); });
-  return fields.status;
+  return read_steps(json, "decoder", "decoders", read_decoder, spec);
 }
 
 }  // namespace llmos

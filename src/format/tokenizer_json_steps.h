@@ -9,8 +9,7 @@
 namespace llmos {
 
 // Each appends to its part of `spec` what its member of the file says; null or missing says
-// nothing.
-// Failure: kInvalid and kNotFound with the place, kUnsupported for a step that we lack.
+// nothing. Failure: kInvalid and kNotFound with the place, kUnsupported for a step that we lack.
 Status read_normalizer_steps(const Json& json, TokenizerSpec& spec);
 Status read_pretokenizer_steps(const Json& json, TokenizerSpec& spec);
 Status read_post_processor(const Json& json, TokenizerSpec& spec);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokenizer::open(). It stands here and not in text/, which knows no files.
+// Tokenizer::open() stands here and not in text/, which knows no files.
+#include "format/tokenizer_open.h"
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -19,28 +21,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_file(const fs::path& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error);
-}
-
 Result<TokenizerSpec> read_gguf_file(const std::string& path) {
   Result<WeightFile> file = WeightFile::map(path);
   if (!file.ok()) return file.status();
   Result<GgufHeader> header = read_gguf(*file);
   if (!header.ok()) return header.status();
   return read_gguf_tokenizer(header->metadata);
-}
-
-Result<TokenizerSpec> read_directory(const fs::path& path) {
-  if (is_file(path / "tokenizer.json")) return read_tokenizer_json_file(path / "tokenizer.json");
-  if (is_file(path / "tokenizer.model")) {
-    return read_sentencepiece_file((path / "tokenizer.model").string());
-  }
-  return Status(Code::kNotFound,
-                path.string() +
-                    ": expected tokenizer.json or tokenizer.model in this directory; "
-                    "name a .gguf file itself");
 }
 
 // By its first bytes: names lie.
@@ -57,10 +43,22 @@ Result<TokenizerSpec> read_file_of_any_kind(const std::string& path) {
 
 Result<TokenizerSpec> read_tokenizer(const std::string& path) {
   std::error_code error;
-  return fs::is_directory(path, error) ? read_directory(path) : read_file_of_any_kind(path);
+  return fs::is_directory(path, error) ? read_tokenizer_directory(WeightDirectory(path))
+                                       : read_file_of_any_kind(path);
 }
 
 }  // namespace
+
+Result<TokenizerSpec> read_tokenizer_directory(const WeightDirectory& directory) {
+  Result<TokenizerSpec> spec = read_tokenizer_json_file(directory, "tokenizer.json");
+  if (spec.status().code() != Code::kNotFound) return spec;
+  spec = read_sentencepiece_file(directory, "tokenizer.model");
+  if (spec.status().code() != Code::kNotFound) return spec;
+  return Status(Code::kNotFound,
+                directory.path() +
+                    ": expected tokenizer.json or tokenizer.model in this directory; "
+                    "name a .gguf file itself");
+}
 
 Result<Tokenizer> Tokenizer::open(const std::string& path) {
   Result<TokenizerSpec> spec = read_tokenizer(path);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv/block_layout.h"
 
+#include <cstring>
+#include <numeric>
+
 #include "base/check.h"
 #include "base/text.h"
 
@@ -36,6 +39,13 @@ Result<BlockLayout> BlockLayout::create(const BlockShape& shape) {
                                               << ": expected F32, F16, BF16 or Q8_0")
                                           .str());
   }
+  const int64_t tail = shape.tail_tokens;
+  if (tail != 0 && (outside(tail, shape.block_tokens) || shape.block_tokens % tail != 0 ||
+                    shape.block_tokens / tail > int64_t(kUnitsMax))) {
+    return Status(Code::kInvalid, (Text() << "kv tail: expected a divisor of " << shape.block_tokens
+                                          << " tokens, at least a 16th of it, found " << tail)
+                                      .str());
+  }
   const auto row = row_bytes(shape.dtype, uint64_t(shape.head_dim));
   if (!row) {
     return Status(Code::kInvalid,
@@ -55,16 +65,37 @@ Result<BlockLayout> BlockLayout::create(const BlockShape& shape) {
   return BlockLayout(shape, size_t(*row), size_t(part));
 }
 
+BlockLayout::BlockLayout(const BlockShape& shape, size_t row_bytes, size_t part_bytes)
+    : shape_(shape), row_bytes_(row_bytes), part_bytes_(part_bytes), granule_bytes_(block_bytes()) {
+  if (shape.tail_tokens == 0) return;
+  units_per_block_ = uint32_t(shape.block_tokens / shape.tail_tokens);
+  const size_t unit_bytes = size_t(shape.tail_tokens) * row_bytes;
+  granule_bytes_ = std::gcd(block_bytes(), unit_bytes);
+  granules_per_block_ = int32_t(block_bytes() / granule_bytes_);  // at most 2^30: kBlockBytesMax
+  granules_per_unit_ = int32_t(unit_bytes / granule_bytes_);
+}
+
 kernels::KvLayer BlockLayout::layer(std::byte* blocks, int64_t index) const {
   LLMOS_DCHECK(index >= 0 && index < shape_.layers) << "layer " << index;
   std::byte* const keys = blocks + size_t(index) * 2 * part_bytes_;
   return {.keys = keys,
           .values = keys + part_bytes_,
-          .block_bytes = block_bytes(),
+          .block_bytes = granule_bytes_,
           .dtype = shape_.dtype,
           .block_tokens = shape_.block_tokens,
           .kv_heads = shape_.kv_heads,
           .head_dim = shape_.head_dim};
+}
+
+void BlockLayout::copy_rows(const std::byte* from, std::byte* to, int64_t tokens) const {
+  LLMOS_DCHECK(tokens >= 0 && tokens <= shape_.block_tokens) << tokens << " tokens";
+  const size_t head_bytes = size_t(shape_.block_tokens) * row_bytes_;
+  for (int64_t part = 0; part < 2 * shape_.layers; ++part) {
+    for (int64_t head = 0; head < shape_.kv_heads; ++head) {
+      const size_t at = size_t(part) * part_bytes_ + size_t(head) * head_bytes;
+      std::memcpy(to + at, from + at, size_t(tokens) * row_bytes_);
+    }
+  }
 }
 
 }  // namespace llmos

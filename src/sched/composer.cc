@@ -152,8 +152,7 @@ void Scheduler::Impl::settle_claims(double now) {
   while (!claims.empty()) {
     const SequenceIndex index = claims.front();
     // Those whose memory it waits for may have stayed away for good: then it takes what there is.
-    const uint64_t wanted = need(records[index]) + (system.size() > 1 ? decodes_now : 0);
-    if (wanted > free_tokens()) {
+    if (need(records[index]) > free_tokens()) {
       if (leaving_tokens > 0) return;
       unclaim(index);
       join_line(index);
@@ -179,6 +178,7 @@ void Scheduler::Impl::enter(double now) {
   // Four tries for each slot find nearly all that fit; beyond 64 a plan would take too long.
   const uint32_t tries = std::min(4 * slots, 64u);
   uint32_t tried = 0;
+  room_tries = 0;
   for (size_t i = 0; i < promoted_outside.size() && tried < tries;) {
     const SequenceIndex index = promoted_outside[i];
     ++tried;
@@ -277,7 +277,7 @@ bool Scheduler::Impl::may_displace(const Sequence& newcomer, const Place& place,
 }
 
 double Scheduler::Impl::idleness(const Sequence& s) const {
-  const double held = s.reserved_tokens;
+  const double held = s.view.held_tokens - s.shared_tokens;
   const double dirty = held - std::min<double>(held, s.clean_tokens);
   return (held * held + dirty * dirty / 2) / double(capacity) * costs.swap_token /
          config.composition.link_share;
@@ -285,30 +285,22 @@ double Scheduler::Impl::idleness(const Sequence& s) const {
 
 bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double now) {
   const Composition& rules = config.composition;
-  const Place place = place_of(newcomer, kNoSequence);
   const bool hard =
       newcomer.promoted && now - newcomer.waited_since > rules.promote_hard_after * scale();
   const bool budgeted = rules.displacement == Displacement::kBudgeted;
   if (budgeted && displacement_savings < 0 && !hard) return false;
-  victims.clear();
-  for (size_t i = system.size(); i-- > 0;) {
-    if (may_displace(newcomer, place, system[i], now)) victims.push_back(system[i].index);
-  }
-  if (rules.displacement == Displacement::kDirect) {
-    std::stable_sort(victims.begin(), victims.end(), [&](SequenceIndex a, SequenceIndex b) {
-      const auto served = [&](SequenceIndex i) {
-        return records[i].ran ? kForever : records[i].waited_since;
-      };
-      return served(a) < served(b);
-    });
-  }
+  // Looking for victims is linear in who runs: not for each of many that fail.
+  constexpr uint32_t kRoomTries = 8;
+  if (room_tries++ >= kRoomTries && !newcomer.promoted) return false;
+  gather_victims(newcomer, wanted, now);
   int64_t room = uncommitted();
   uint64_t traffic = newcomer.stage == Stage::kSwapped ? newcomer.view.held_tokens : 0;
   size_t count = 0;
   while (count < victims.size() && room < wanted) {
     const Sequence& s = records[victims[count++]];
     room += s.reserved_tokens;
-    traffic += s.reserved_tokens - std::min(s.reserved_tokens, s.clean_tokens);
+    const uint32_t own = s.view.held_tokens - s.shared_tokens;
+    traffic += own - std::min(own, s.clean_tokens);
   }
   if (room < wanted) return false;
   const double link = rules.link_share * step_seconds / std::max(costs.swap_token, 1e-12);
@@ -321,6 +313,31 @@ bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double
     evict(victims[i], now);
   }
   return true;
+}
+
+// Who may leave for the newcomer, the first to go first.
+void Scheduler::Impl::gather_victims(const Sequence& newcomer, int64_t wanted, double now) {
+  const Place place = place_of(newcomer, kNoSequence);
+  const bool direct = config.composition.displacement == Displacement::kDirect;
+  int64_t room = uncommitted();
+  victims.clear();
+  for (size_t i = system.size(); i-- > 0 && (direct || room < wanted);) {
+    if (!newcomer.promoted && system[i].band < place.band) break;  // so are all before it
+    if (!may_displace(newcomer, place, system[i], now)) continue;
+    victims.push_back(system[i].index);
+    room += records[system[i].index].reserved_tokens;
+  }
+  if (!direct) return;
+  const auto served = [&](SequenceIndex i) {
+    return records[i].ran ? kForever : records[i].waited_since;
+  };
+  // Insertion keeps those served together in the order found, and takes no memory.
+  for (size_t i = 1; i < victims.size(); ++i) {
+    const SequenceIndex index = victims[i];
+    size_t j = i;
+    for (; j > 0 && served(index) < served(victims[j - 1]); --j) victims[j] = victims[j - 1];
+    victims[j] = index;
+  }
 }
 
 void Scheduler::Impl::evict(SequenceIndex index, double now) {
@@ -341,8 +358,8 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
     moves.push_back({index, MoveKind::kDrop, own});
     release_memory(index);
     drop_context(index);
-    set_stage(s, Stage::kWaiting);
     ask_rank(index, now);
+    set_stage(s, Stage::kWaiting);
     if (!s.parked) join_line(index);
     return;
   }
@@ -355,8 +372,8 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
     release_memory(index);
     s.moving_tokens = 0;
     s.clean_tokens = own;
-    set_stage(s, Stage::kSwapped);
     ask_rank(index, now);
+    set_stage(s, Stage::kSwapped);
     if (!s.parked) join_line(index);
     return;
   }

@@ -6,7 +6,8 @@
 
 namespace llmos::sched {
 
-LearnedPolicy::LearnedPolicy(double alpha, Order order) : alpha_(alpha), order_(order) {
+LearnedPolicy::LearnedPolicy(double alpha, Order order, double level_offset)
+    : alpha_(alpha), order_(order), level_offset_(level_offset) {
   rebuild();
 }
 
@@ -47,7 +48,7 @@ SchedulingRank LearnedPolicy::rank(const SequenceView& s, const SchedulingCosts&
   if (order_ == Order::kKeys) {
     rank.key = -index;
   } else {
-    const double level = kLevelOffset + std::floor(-std::log2(std::max(scaled, 1e-30)));
+    const double level = std::floor(level_offset_ - std::log2(std::max(scaled, 1e-30)));
     rank.level = uint32_t(std::clamp(level, 0.0, double(SchedulingRank::kLevels - 1)));
   }
   return rank;

@@ -2,13 +2,12 @@
 // LengthModel: how long outputs are, learned while they are being generated.
 //
 // Ages (output tokens so far) fall into bins: one for each token up to 8, then 4 per doubling. Bin
-// b
-// holds the lengths in (edge b, edge b+1]. What is learned is the hazard of each bin,
+// b holds the lengths in (edge b, edge b+1]. What is learned is the hazard of each bin,
 //   q[b] = P(ends in bin b | reached it) = (ends + kPrior q0) / (visits + kPrior)
 // where a visit counts once, when it leaves the bin or ends in it. So a request that is still
 // running, or was cancelled, counts for what is known of it and no more (censoring). Old counts
-// fade
-// over kMemory visits. The prior q0 is what lengths with a density falling as 1/x^2 would give.
+// fade over kMemory visits. The prior q0 is what lengths with a density falling as 1/x^2 would
+// give.
 //
 // Threads  One writer; const methods from anywhere between its calls.
 #pragma once

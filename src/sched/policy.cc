@@ -100,8 +100,9 @@ Result<NamedPolicy> make_policy(std::string_view name, const PolicyOptions& opti
   if (name == "mlfq-ws") return NamedPolicy{skip_join(2), working_set_rules()};
   if (name == "mlfq-ws-r4") return NamedPolicy{skip_join(4), working_set_rules()};
   if (name == "mlfq") {
-    return NamedPolicy{std::make_unique<LearnedPolicy>(options.alpha, Order::kLevels),
-                       Composition{}};
+    return NamedPolicy{
+        std::make_unique<LearnedPolicy>(options.alpha, Order::kLevels, options.level_offset),
+        Composition{}};
   }
   Text text;
   text << "policy '" << name << "' does not exist; expected one of";

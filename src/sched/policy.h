@@ -30,6 +30,7 @@ struct NamedPolicy {
 
 struct PolicyOptions {
   double alpha{.2};            // mlfq: weight of mean latency against normalised latency
+  double level_offset{13.25};  // mlfq: where levels begin, see learned_policy.h
   double aging_seconds{5};     // priority
   double quantum_seconds{.5};  // round-robin
   double skipjoin_quantum{.02};

@@ -91,9 +91,15 @@ GittinsPolicy::GittinsPolicy(std::span<const uint32_t> lengths) {
 }
 
 SchedulingRank GittinsPolicy::rank(const SequenceView& s, const SchedulingCosts& costs) {
+  // In output tokens: 1 each, and nothing for the context. The prompt is a term of its own.
+  SchedulingCosts unit;
+  unit.step = unit.slots = 1;
+  unit.prompt_token = unit.decode = unit.context_token = 0;
   const uint32_t bin = std::min(s.output_tokens / kStep, bins_ - 1);
+  // With alpha 1 an ending is worth 1 / mean.
+  const double tokens = 1 / (index_.index(bin, 0, 0, unit) * index_.mean());
   SchedulingRank rank;
-  rank.key = -index_.index(bin, s.prompt_left, s.held_tokens + s.prompt_left, costs);
+  rank.key = work_tokens(tokens, s.prompt_left, costs);
   rank.output_tokens_until = (bin + 1) * kStep;
   if (s.prompt_left > 0) rank.served_seconds_until = 0;
   return rank;

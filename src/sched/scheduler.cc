@@ -127,7 +127,8 @@ void Scheduler::Impl::commit(SequenceIndex index, uint32_t prompt, uint32_t outp
   prompt_work -= prompt;
   output_done += output;
   s.planned_prompt -= std::min(prompt, s.planned_prompt);
-  s.planned_output = 0;
+  // A decode planned ahead of its prompt's commit stays planned.
+  if (prompt == 0) s.planned_output -= std::min(s.planned_output, s.tokens_per_step);
   tenants[s.view.tenant].counter += kOutputWeight * output / tenants[s.view.tenant].weight;
   reserve(index);
   static_cast<void>(now);
@@ -176,8 +177,8 @@ void Scheduler::Impl::transferred(SequenceIndex index, bool ok, double now) {
   if (entering) leave_system(index);
   if (ok) s.clean_tokens = s.view.held_tokens - s.shared_tokens;
   if (!ok) drop_context(index);
-  set_stage(s, ok ? Stage::kSwapped : Stage::kWaiting);
   ask_rank(index, now);
+  set_stage(s, ok ? Stage::kSwapped : Stage::kWaiting);
   if (!s.parked) join_line(index);
 }
 

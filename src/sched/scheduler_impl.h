@@ -93,6 +93,7 @@ struct Scheduler::Impl {
   bool try_enter(SequenceIndex index, double now);  // false: no more are to be tried
   bool make_room(const Sequence& sequence, int64_t wanted, double now);
   SequenceIndex next_outsider(double now);
+  void gather_victims(const Sequence& newcomer, int64_t wanted, double now);
   bool may_displace(const Sequence& newcomer, const Place& place, const Place& victim,
                     double now) const;
   void admit_now(SequenceIndex index, double now);
@@ -128,6 +129,7 @@ struct Scheduler::Impl {
   size_t scan_position = 0;
   SequenceIndex scan_cursor = kNoSequence;
   std::vector<SequenceIndex> chosen_prompts;
+  uint32_t room_tries = 0;
   SequenceIndex blocked = kNoSequence;  // could not grow in this plan
   uint32_t records_used = 0;            // records from 0 that have ever been in use
 

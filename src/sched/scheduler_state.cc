@@ -42,8 +42,9 @@ void Scheduler::Impl::reserve(SequenceIndex index) {
   Sequence& s = records[index];
   if (s.stage != Stage::kResident && s.stage != Stage::kEntering) return;
   const uint32_t wanted = need(s) + s.planned_output;
-  used += wanted - s.reserved_tokens;  // modulo 2^64: right for a decrease too
-  if (s.promoted) promoted_tokens += uint64_t(wanted) - s.reserved_tokens;
+  const uint64_t change = uint64_t{wanted} - s.reserved_tokens;  // modulo 2^64: a decrease too
+  used += change;
+  if (s.promoted) promoted_tokens += change;
   s.reserved_tokens = wanted;
   context_max = std::max(context_max, wanted);
 }
@@ -164,8 +165,8 @@ void Scheduler::Impl::ask_rank(SequenceIndex index, double now) {
 
 uint64_t Scheduler::Impl::lag_of(uint32_t tenant) const {
   if (!config.composition.fair || active_tenants < 2) return 0;
-  // Half of the memory: a tenant may be ahead by what is in flight before levels stop mattering.
-  const double unit = std::max(1.0, double(capacity) / 2);
+  // Two full steps: a tenant may be ahead by so much before levels stop mattering between tenants.
+  const double unit = 2.0 * costs.tokens_per_step;
   return uint64_t(std::clamp((tenants[tenant].counter - counter_min) / unit, 0.0, 1e6));
 }
 

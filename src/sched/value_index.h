@@ -11,8 +11,7 @@
 // a sequence that decodes next to fifteen others would look free.
 //
 // The sums over bins are kept as suffix sums, so that each stop is a difference; they are taken
-// from
-// the far end, where survival is smallest, so that differences keep their precision there.
+// from the far end, where survival is smallest, so that differences keep their precision there.
 // Cost: building O(bins), an index O(bins after the sequence's own), some 100 ns.
 #pragma once
 

@@ -5,7 +5,6 @@
 #include <queue>
 #include <utility>
 
-#include "text/code_point_set.h"
 #include "text/unicode.h"
 
 namespace llmos {
@@ -14,10 +13,7 @@ namespace {
 bool is_ascii_space(char byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
 
 // \w of Rust's regular expressions.
-bool is_word(char32_t c) {
-  static const CodePointTable table(CodePointSet::word().add(CodePointSet::of(0x200C, 0x200D)));
-  return table.contains(c);
-}
+bool is_word(char32_t c) { return unicode::is_word(c) || c == 0x200C || c == 0x200D; }
 
 bool is_single_word(std::string_view text, size_t begin, size_t end) {
   const bool word_before =
@@ -80,6 +76,7 @@ void AddedTokens::split(std::string_view text, bool special, std::vector<TextPar
 void AddedTokens::split_leftmost(std::string_view text, bool special,
                                  std::vector<TextPart>& parts) const {
   size_t done = 0;
+  size_t spaces_from = 0, spaces_to = 0;  // the run of white space that was looked at last
   for (size_t at = 0; at < text.size();) {
     const ByteTrie::Match match = trie_.longest(text.substr(at));
     if (match.bytes == 0) {
@@ -92,11 +89,15 @@ void AddedTokens::split_leftmost(std::string_view text, bool special,
     if (token.special && !special) continue;
     if (token.single_word && !is_single_word(text, begin, end)) continue;
     if (token.lstrip) begin = spaces_begin(text, std::min(done, begin), begin);
-    if (token.rstrip) end = spaces_end(text, end);
-    begin = std::max(begin, done);
+    if (token.rstrip && (end < spaces_from || end > spaces_to)) {
+      spaces_from = end;
+      spaces_to = spaces_end(text, end);
+    }
+    if (token.rstrip) end = spaces_to;
     if (done < begin) parts.push_back({text.substr(done, begin - done)});
-    parts.push_back({text.substr(std::min(begin, end), end - std::min(begin, end)), token.id});
-    done = std::max(done, end);
+    parts.push_back({text.substr(begin, end - begin), token.id});
+    // A token found inside white space that another one took gives back what is behind it.
+    done = end;
   }
   if (done < text.size()) parts.push_back({text.substr(done)});
 }

@@ -22,10 +22,9 @@ struct TextPart {
 
 // Rules    Of HF tokenizers (kLeftmostLongest: one pass, no overlaps; a match that is turned down,
 //          because it is special and those are not wanted or because a word goes on beside it,
-//          hides
-//          what it overlaps) or of llama.cpp (kLongestFirst: as if each token were searched in the
-//          whole text, longest first). lstrip and rstrip drop white space, of Unicode in the first
-//          case, of ASCII in the second.
+//          hides what it overlaps) or of llama.cpp (kLongestFirst: as if each token were searched
+//          in the whole text, longest first; of equals the one that begins first). lstrip and
+//          rstrip drop white space, of Unicode in the first case, of ASCII in the second.
 // Cost     O(n * bytes of the longest token), and a logarithm for kLongestFirst.
 // Threads  Every const method from any number of threads.
 class AddedTokens {

@@ -62,6 +62,16 @@ std::string_view Charsmap::replacement(uint32_t offset) const {
   return rest.substr(0, rest.find('\0'));
 }
 
+size_t Charsmap::replacement_bytes_max() const {
+  size_t longest = 0;
+  for (size_t begin = 0; begin < replacements_.size();) {
+    const size_t end = std::min(replacements_.find('\0', begin), replacements_.size());
+    longest = std::max(longest, end - begin);
+    begin = end + 1;
+  }
+  return longest;
+}
+
 std::optional<Charsmap::Match> Charsmap::longest(std::string_view text) const {
   std::optional<Match> match;
   walk(text, [&](size_t bytes, uint32_t value) {

@@ -2,8 +2,7 @@
 // Charsmap is sentencepiece's precompiled table of replacements (nmt_nfkc and its relatives).
 //
 // Layout   u32: bytes of the trie. The trie: a double array of Darts, u32 units, little-endian.
-// Then
-//          the replacements, each ended by a zero byte, which the trie's values point at.
+//          Then the replacements, each ended by a zero byte, which the trie's values point at.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +18,7 @@ namespace llmos {
 
 // Threads  Every const method from any number of threads.
 // Trust    Every index is checked where it is used: a broken table finds nothing, or the wrong
-// thing.
+//          thing.
 class Charsmap {
  public:
   // No table at all: finds nothing.
@@ -34,6 +33,8 @@ class Charsmap {
   // The longest and the shortest entry that `text` begins with.
   std::optional<Match> longest(std::string_view text) const;
   std::optional<Match> shortest(std::string_view text) const;
+  // Bytes of the longest replacement; 0 without a table.
+  size_t replacement_bytes_max() const;
 
  private:
   template <class Found>

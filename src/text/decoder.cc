@@ -24,8 +24,15 @@ void strip(std::string& text, const DecoderStep& step) {
   text = std::string(rest);
 }
 
+// A token's bytes may be longer than its text, by a step that writes a word for a character; but
+// all together not by more than this.
+constexpr size_t kGrowthMax = 16;
+constexpr size_t kTokenBytesMax = size_t{1} << 20;
+
+// Ends early with a text that is longer than kTokenBytesMax.
 std::string decode_token(std::string text, const std::vector<DecoderStep>& steps) {
   for (const DecoderStep& step : steps) {
+    if (text.size() > kTokenBytesMax) break;
     switch (step.kind) {
       case Kind::kByteLevel:
         if (auto bytes = from_byte_level(text)) text = *std::move(bytes);
@@ -98,7 +105,14 @@ Result<Decoder> Decoder::create(const TokenizerSpec& spec) {
   }
   if (!first_differs) decoder.first_steps_.clear();
   decoder.special_ = special_tokens(spec);
+  size_t bytes_max = kTokenBytesMax;
+  for (const std::string& token : spec.tokens) bytes_max += kGrowthMax * token.size();
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (decoder.bytes_.size() > bytes_max) {
+      return Status(Code::kExhausted,
+                    "tokenizer: decoder: expected steps that leave tokens short, found some that "
+                    "make them more than 16 times as long");
+    }
     decoder.begins_.push_back(decoder.bytes_.size());
     if (spec.types[id] == TokenType::kUnknown && !spec.unknown_text.empty()) {
       decoder.bytes_ += spec.unknown_text;

@@ -25,7 +25,8 @@ namespace llmos {
 // Threads  Every const method from any number of threads.
 class Decoder {
  public:
-  // Failure: kUnsupported for steps in an order that does not stream.
+  // Failure: kUnsupported for steps in an order that does not stream; kExhausted for steps that
+  // make far more of the tokens than their texts are.
   static Result<Decoder> create(const TokenizerSpec& spec);
 
   // Where a text stands that is being decoded.

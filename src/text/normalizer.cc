@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/normalizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -44,6 +45,27 @@ bool begins_with_match(std::string_view text, const Regex& regex) {
   regex.for_each_match(
       text, [&](size_t begin, size_t end) { begins = begins || (begin == 0 && end > 0); });
   return begins;
+}
+
+// Bytes that one byte of a text can become.
+size_t growth_max(const NormalizerStep& step) {
+  switch (step.kind) {
+    case Kind::kReplace:
+      if (step.content.size() <= step.pattern.size() || step.pattern.empty()) return 1;
+      return (step.content.size() + step.pattern.size() - 1) / step.pattern.size();
+    case Kind::kReplaceRegex:
+      return step.content.size() + 1;  // a match may be empty
+    case Kind::kNfc:
+    case Kind::kNfd:
+      return 3;  // of Unicode's table of maximum expansion factors, like the next
+    case Kind::kNfkc:
+    case Kind::kNfkd:
+      return 11;
+    case Kind::kLowercase:
+      return 2;  // U+023A has 2 bytes, its small letter 3
+    default:
+      return 1;
+  }
 }
 
 // Hangul syllables that are taken apart: which may stand behind which (UAX #29, GB6 to GB8).
@@ -158,7 +180,9 @@ std::vector<ByteTrie::Key> texts_kept_whole(const TokenizerSpec& spec) {
 
 Result<Normalizer> Normalizer::create(const TokenizerSpec& spec) {
   Normalizer normalizer;
+  size_t growth = 1;
   for (const NormalizerStep& step : spec.normalizer) {
+    size_t factor = growth_max(step);
     normalizer.steps_.push_back({step, {}});
     auto& tool = normalizer.steps_.back().tool;
     if (step.kind == Kind::kReplaceRegex) {
@@ -168,11 +192,19 @@ Result<Normalizer> Normalizer::create(const TokenizerSpec& spec) {
     } else if (step.kind == Kind::kCharsmap) {
       Result<Charsmap> charsmap = Charsmap::parse(step.content);
       if (!charsmap.ok()) return charsmap.status();
+      factor = std::max<size_t>(charsmap->replacement_bytes_max(), 1);
       tool = *std::move(charsmap);
     } else if (step.kind == Kind::kSentencepiece) {
       auto made = SentencepieceNormalizer::create(step, texts_kept_whole(spec));
       if (!made.ok()) return made.status();
+      factor = made->growth_max();
       tool = *std::move(made);
+    }
+    growth *= std::min(factor, kGrowthMax + 1);
+    if (growth > kGrowthMax) {
+      return Status(
+          Code::kExhausted,
+          "tokenizer: normalizer: expected steps that let a text grow at most 4096 times");
     }
   }
   return normalizer;
@@ -185,19 +217,23 @@ std::string Normalizer::apply(std::string_view text) const {
 
 std::string Normalizer::apply(std::string_view text, bool& keeps_begin) const {
   std::string out(text);
+  size_t first_bytes = text.empty() ? 0 : unicode::decode(text).bytes;
   for (const Step& step : steps_) {
-    if (!out.empty() && drops_begin(step, out)) keeps_begin = false;
+    if (!out.empty() && drops_begin(step, out, first_bytes)) keeps_begin = false;
+    const size_t first_bytes_then = apply_step(step, out.substr(0, first_bytes)).size();
     out = apply_step(step, out);
+    first_bytes = std::min(first_bytes_then, out.size());
   }
   return out;
 }
 
-// Whether the first character becomes nothing.
-bool Normalizer::drops_begin(const Step& step, std::string_view text) {
+// Whether the first character of the text that was given, of which there are `first_bytes` left at
+// the beginning of `text`, becomes nothing.
+bool Normalizer::drops_begin(const Step& step, std::string_view text, size_t first_bytes) {
   const auto first = unicode::decode(text);
   switch (step.step.kind) {
     case Kind::kStrip:
-      return step.step.left && unicode::is_space(first.code_point);
+      return step.step.left && strip(text.substr(0, first_bytes), true, false).empty();
     case Kind::kStripAccents:
       return unicode::is(unicode::kMark, first.code_point);
     case Kind::kReplace:

@@ -20,7 +20,11 @@ namespace llmos {
 // Threads  Every const method from any number of threads.
 class Normalizer {
  public:
-  // Failure: of a pattern or table in the spec.
+  // A text may become so many times as long. The most that real models need is 33, for U+FDFA.
+  static constexpr size_t kGrowthMax = 4096;
+
+  // Failure: of a pattern or table in the spec; kExhausted for steps that could let a text grow by
+  // more than kGrowthMax.
   static Result<Normalizer> create(const TokenizerSpec& spec);
 
   bool empty() const noexcept { return steps_.empty(); }
@@ -35,7 +39,7 @@ class Normalizer {
     std::variant<std::monostate, Regex, Charsmap, SentencepieceNormalizer> tool;
   };
   static std::string apply_step(const Step& step, const std::string& text);
-  static bool drops_begin(const Step& step, std::string_view text);
+  static bool drops_begin(const Step& step, std::string_view text, size_t first_bytes);
 
   std::vector<Step> steps_;
 };

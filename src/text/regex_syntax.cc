@@ -83,10 +83,12 @@ class RegexParser {
     return c.code_point;
   }
 
+  // Keeps the first failure. Nothing is left to read behind it, so that every loop ends.
   void fail(Code code, Text what) {
-    if (!status_.ok()) return;
-    status_ =
-        Status(code, (Text() << "regular expression, byte " << at_ << ": " << what.str()).str());
+    if (status_.ok()) {
+      status_ =
+          Status(code, (Text() << "regular expression, byte " << at_ << ": " << what.str()).str());
+    }
     at_ = pattern_.size();
   }
 
@@ -409,8 +411,8 @@ class RegexParser {
     ++at_;
     const size_t begin = at_;
     if (take("\\")) {
-      if (class_escape()) {  // then the '-' stood for itself
-        at_ = begin - 1;
+      if (class_escape()) {
+        if (status_.ok()) at_ = begin - 1;  // the '-' stood for itself
         return first;
       }
       return checked_end(first, character_escape());

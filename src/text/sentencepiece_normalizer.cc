@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/sentencepiece_normalizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -29,6 +30,11 @@ SentencepieceNormalizer::Prefix SentencepieceNormalizer::normalize_prefix(
   const size_t character = utf8_character_bytes(text);
   if (character > 0) return {character, text.substr(0, character)};
   return {1, "\xEF\xBF\xBD"};
+}
+
+size_t SentencepieceNormalizer::growth_max() const {
+  constexpr size_t kReplacementBytes = 3;  // U+FFFD for a byte that is no UTF-8
+  return std::max(charsmap_.replacement_bytes_max() * space_.size(), kReplacementBytes);
 }
 
 std::string SentencepieceNormalizer::apply(std::string_view text) const {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SentencepieceNormalizer prepares a text as sentencepiece does: characters are replaced by a
-// table,
-// spaces trimmed and joined, one is put before the text, and all become U+2581.
+// table, spaces trimmed and joined, one is put before the text, and all become U+2581.
 #pragma once
 
 #include <string>
@@ -24,6 +23,8 @@ class SentencepieceNormalizer {
 
   // A byte that is no UTF-8 becomes U+FFFD.
   std::string apply(std::string_view text) const;
+  // Bytes that one byte of a text becomes at most, but for the space before or behind the text.
+  size_t growth_max() const;
 
  private:
   struct Prefix {

@@ -51,6 +51,17 @@ std::vector<uint32_t> ranks_of(const std::vector<double>& scores) {
   return ranks;
 }
 
+// found[n] becomes the token that the first n bytes of `text` are, or kNoToken.
+void tokens_along(const ByteTrie& trie, std::string_view text, std::vector<TokenId>& found) {
+  found.assign(text.size() + 1, kNoToken);
+  ByteTrie::Node node = ByteTrie::kRoot;
+  for (size_t i = 0; i < text.size(); ++i) {
+    node = trie.step(node, uint8_t(text[i]));
+    if (node == ByteTrie::kRoot) return;
+    if (trie.value(node) != ByteTrie::kNoValue) found[i + 1] = trie.value(node);
+  }
+}
+
 // Where the next word begins: at the first space behind something else.
 size_t word_bytes(std::string_view text) {
   size_t at = 0;
@@ -130,26 +141,37 @@ void Spm::index_symbols(const TokenizerSpec& spec) {
 }
 
 void Spm::index_merges(const TokenizerSpec& spec, const std::vector<uint32_t>& ranks) {
-  std::unordered_map<std::string_view, SymbolId> texts;
+  // A walk from each end of a token finds all tokens that it begins or ends with.
+  std::vector<std::string> reversed(spec.tokens.size());
+  std::vector<ByteTrie::Key> keys, reversed_keys;
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
-    if (takes_part(spec.types[id])) texts[spec.tokens[id]] = SymbolId(id);
+    if (!takes_part(spec.types[id])) continue;
+    reversed[id].assign(spec.tokens[id].rbegin(), spec.tokens[id].rend());
+    keys.push_back({spec.tokens[id], int32_t(id)});
+    reversed_keys.push_back({reversed[id], int32_t(id)});
   }
-  const auto find = [&](std::string_view text) {
-    const auto token = texts.find(text);
-    if (token != texts.end()) return token->second;
-    return character_bytes(text) == text.size() ? find_character(text) : kForeign;
+  const ByteTrie beginnings(std::move(keys));
+  const ByteTrie endings(std::move(reversed_keys));
+  const auto symbol_of = [&](TokenId token, std::string_view text) {
+    const bool single = character_bytes(text) == text.size();
+    return token == kNoToken && single ? find_character(text) : token;
   };
   struct Pair {
     SymbolId left, right, merged;
   };
   std::vector<Pair> pairs;
-  for (const auto& [text, merged] : texts) {
-    for (size_t at = 0; at < text.size();) {
-      at += character_bytes(text.substr(at));
-      if (at >= text.size()) break;
-      const SymbolId left = find(text.substr(0, at));
-      const SymbolId right = left == kForeign ? kForeign : find(text.substr(at));
-      if (right != kForeign) pairs.push_back({left, right, merged});
+  std::vector<SymbolId> lefts, rights;  // what ends, and what begins, at each byte of a token
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    const std::string_view text = spec.tokens[id];
+    if (!takes_part(spec.types[id]) || text.empty()) continue;
+    tokens_along(beginnings, text, lefts);
+    if (lefts[text.size()] != SymbolId(id)) continue;  // a later token has the same text
+    tokens_along(endings, reversed[id], rights);
+    size_t at = character_bytes(text);
+    for (; at < text.size(); at += character_bytes(text.substr(at))) {
+      const SymbolId left = symbol_of(lefts[at], text.substr(0, at));
+      const SymbolId right = symbol_of(rights[text.size() - at], text.substr(at));
+      if (left != kForeign && right != kForeign) pairs.push_back({left, right, SymbolId(id)});
     }
   }
   merges_ = MergeTable(pairs.size());

@@ -3,8 +3,7 @@
 // first, the leftmost of equals.
 //
 // How      sentencepiece looks every candidate up by its text. Here all pairs of symbols that make
-// a
-//          token are found when the vocabulary is loaded, so that encoding works on numbers only.
+//          a token are found when the vocabulary is loaded, so that encoding works on numbers only.
 // Cost     O(n log n). Where no token holds a space (U+2581) behind something else, which is the
 //          rule, words cannot influence one another, and each is merged alone without a heap.
 #pragma once

@@ -11,8 +11,9 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) {
     Pattern pattern{std::move(stop), {0, 0}};
     for (size_t i = 1; i < pattern.text.size(); ++i) {
       size_t border = pattern.borders[i];
-      while (border > 0 && pattern.text[border] != pattern.text[i])
+      while (border > 0 && pattern.text[border] != pattern.text[i]) {
         border = pattern.borders[border];
+      }
       pattern.borders.push_back(border + (pattern.text[border] == pattern.text[i]));
     }
     patterns_.push_back(std::move(pattern));
@@ -31,20 +32,20 @@ bool StopMatcher::push(std::string_view text, std::string& out) {
   if (found_) return true;
   for (const char byte : text) {
     held_ += byte;
-    size_t longest = 0;
     for (size_t i = 0; i < patterns_.size(); ++i) {
       advance(patterns_[i], byte);
       const size_t matched = patterns_[i].matched;
       const bool complete = matched > 0 && matched == patterns_[i].text.size();
       if (complete && (!found_ || matched > patterns_[*found_].matched)) found_ = i;
-      longest = std::max(longest, matched);
     }
-    if (found_) longest = patterns_[*found_].matched;
-    out.append(held_, 0, held_.size() - longest);
-    held_.erase(0, held_.size() - longest);
-    if (found_) return true;
+    if (found_) break;
   }
-  return false;
+  size_t kept = 0;
+  for (const Pattern& pattern : patterns_) kept = std::max(kept, pattern.matched);
+  if (found_) kept = patterns_[*found_].matched;
+  out.append(held_, 0, held_.size() - kept);
+  held_.erase(0, held_.size() - kept);
+  return found_.has_value();
 }
 
 void StopMatcher::finish(std::string& out) {

@@ -12,7 +12,7 @@ namespace llmos {
 
 // Of several stop strings the one that is complete first counts, of those the longest. What could
 // still become a stop string is held back, never more: push() passes on everything else at once.
-// Cost     O(text * stop strings), whatever the texts.
+// Cost     O(text * stop strings) and the longest stop string for each push(), whatever the texts.
 // Threads  One at a time.
 class StopMatcher {
  public:

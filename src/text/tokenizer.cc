@@ -44,6 +44,10 @@ AddedTokens added_tokens(const TokenizerSpec& spec, const Normalizer& normalizer
     chosen.push_back(token);
     if (normalized && !normalizer.empty()) chosen.back().text = normalizer.apply(token.text);
   }
+  // What normalising made too long to look for is nowhere.
+  std::erase_if(chosen, [](const AddedToken& token) {
+    return token.text.size() > AddedTokens::kTokenBytesMax;
+  });
   return AddedTokens(std::move(chosen), spec.added_token_order);
 }
 

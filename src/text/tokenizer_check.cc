@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer_check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
 #include "text/added_tokens.h"
@@ -76,11 +78,44 @@ Status check_ids(const TokenizerSpec& spec) {
   return check.status;
 }
 
+Status too_many(std::string_view what, size_t most, size_t found) {
+  return error(Code::kExhausted,
+               Text() << what << ": expected at most " << most << ", found " << found);
+}
+
+// Without bounds a few steps could make a text grow beyond all memory.
+Status check_steps(const TokenizerSpec& spec) {
+  const std::pair<std::string_view, size_t> counts[] = {
+      {"normalizer steps", spec.normalizer.size()},
+      {"pre-tokenizer steps", spec.pretokenizer.size()},
+      {"decoder steps", spec.decoder.size()},
+  };
+  for (const auto& [what, count] : counts) {
+    if (count > kTokenizerStepsMax) return too_many(what, kTokenizerStepsMax, count);
+  }
+  const size_t around = spec.prefix.size() + spec.suffix.size();
+  if (around > kSurroundingIdsMax) return too_many("post-processor", kSurroundingIdsMax, around);
+  size_t content = 0;
+  for (const NormalizerStep& step : spec.normalizer) {
+    const bool table = step.kind == NormalizerStep::Kind::kCharsmap ||
+                       step.kind == NormalizerStep::Kind::kSentencepiece;
+    if (!table) content = std::max(content, step.content.size());
+  }
+  for (const DecoderStep& step : spec.decoder) content = std::max(content, step.content.size());
+  for (const PretokenizerStep& step : spec.pretokenizer) {
+    if (step.kind != PretokenizerStep::Kind::kMetaspace) continue;
+    content = std::max(content, step.pattern.size());
+  }
+  if (content <= kStepContentBytesMax) return {};
+  return too_many("bytes that a step writes", kStepContentBytesMax, content);
+}
+
 }  // namespace
 
 Status check_tokenizer_spec(TokenizerSpec& spec) {
   Status status = check_sizes(spec);
   if (status.ok()) status = check_ids(spec);
+  if (status.ok()) status = check_steps(spec);
   for (const AddedToken& token : spec.added_tokens) {
     if (!status.ok() || token.text.size() <= AddedTokens::kTokenBytesMax) continue;
     status = error(Code::kUnsupported, Text() << "added token " << token.id << ": expected at most "

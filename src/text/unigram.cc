@@ -21,7 +21,7 @@ Unigram::Unigram(const TokenizerSpec& spec)
     : scores_(spec.scores), float_scores_(spec.float_scores), bytes_(spec) {
   std::vector<ByteTrie::Key> keys;
   double least = std::numeric_limits<double>::infinity();
-  double most = std::numeric_limits<float>::min();  // the start that sentencepiece has
+  double most = 0.1;  // the start that fits sentencepiece 0.2.3; it can turn a tie
   std::vector<bool> is_added(spec.tokens.size());
   for (const AddedToken& added : spec.added_tokens) is_added[size_t(added.id)] = true;
   user_defined_.resize(spec.tokens.size());
@@ -103,8 +103,9 @@ void Unigram::extend(const Step& from, uint32_t begin, std::vector<Step>& steps,
 
 // A user-defined token beats every other way through its text.
 double Unigram::score(TokenId token, size_t bytes) const {
-  return user_defined_[size_t(token)] ? double(float(bytes) * float(score_max_)) - 0.1
-                                      : scores_[size_t(token)];
+  if (!user_defined_[size_t(token)]) return scores_[size_t(token)];
+  const double score = double(float(bytes) * float(score_max_)) - 0.1;
+  return float_scores_ ? double(float(score)) : score;
 }
 
 void Unigram::offer(Step& step, TokenId token, uint32_t begin, double sum) const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace llmos {
 namespace {
@@ -29,6 +30,27 @@ Form form_of(uint8_t lead) {
   return {0, 0, 0};
 }
 
+size_t ascii_bytes(std::string_view text) {
+  size_t at = 0;
+  for (uint64_t word; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & 0x8080808080808080) != 0) break;
+  }
+  while (at < text.size() && uint8_t(text[at]) < 0x80) ++at;
+  return at;
+}
+
+// Bytes of the well-formed characters that `text` begins with.
+size_t whole_characters(std::string_view text) {
+  size_t at = 0;
+  for (;;) {
+    at += ascii_bytes(text.substr(at));
+    const size_t prefix = utf8_prefix_bytes(text.substr(at));
+    if (prefix == 0 || prefix < form_of(uint8_t(text[at])).bytes) return at;
+    at += prefix;
+  }
+}
+
 }  // namespace
 
 size_t utf8_prefix_bytes(std::string_view text) noexcept {
@@ -45,21 +67,18 @@ size_t utf8_prefix_bytes(std::string_view text) noexcept {
 }
 
 void Utf8Stream::push(std::string_view bytes, std::string& out) {
-  held_ += bytes;
-  std::string_view rest = held_;
-  while (!rest.empty()) {
-    const size_t prefix = utf8_prefix_bytes(rest);
-    const size_t whole = form_of(uint8_t(rest[0])).bytes;
-    if (prefix == whole && whole > 0) {
-      out += rest.substr(0, whole);
-    } else if (prefix == rest.size()) {
-      break;  // may still become a character
-    } else {
-      out += kReplacement;
-    }
-    rest.remove_prefix(std::max<size_t>(prefix, 1));
+  std::string joined;
+  if (!held_.empty()) bytes = joined = held_.append(bytes);
+  for (;;) {
+    const size_t whole = whole_characters(bytes);
+    out += bytes.substr(0, whole);
+    bytes.remove_prefix(whole);
+    const size_t prefix = utf8_prefix_bytes(bytes);
+    if (prefix == bytes.size()) break;  // the end, or may still become a character
+    out += kReplacement;
+    bytes.remove_prefix(std::max<size_t>(prefix, 1));
   }
-  held_.erase(0, held_.size() - rest.size());
+  held_ = bytes;
 }
 
 void Utf8Stream::finish(std::string& out) {

@@ -20,6 +20,7 @@ using test::TempDir;
 using test::ToolResult;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 const std::string kModels = std::string(LLMOS_SOURCE_DIR) + "/tests/golden/models/";
@@ -135,6 +136,61 @@ TEST(Cli, TokenizesBytesAsTheyAre) {
   EXPECT_EQ(good({"tokenize", "--model", kModel, "--no-special"}, "").out, "\n");
   const Json both = json(good({"tokenize", "--model", kModel, "--json"}, "Hi").out);
   EXPECT_EQ(both.find("ids")->items().size(), both.find("tokens")->items().size());
+}
+
+// A vocabulary whose texts begin with <|endoftext|> (0) and end with [SEP] (806); ids by HF.
+const std::string kTokenizer =
+    std::string(LLMOS_SOURCE_DIR) + "/tests/golden/tokenizers/json-bpe-added.json";
+
+TEST(Cli, TokenizeAddsAndRecognisesSpecialTokens) {
+  const auto ids = [](const std::string& text) {
+    return good({"tokenize", "--model", kTokenizer}, text).out;
+  };
+  EXPECT_EQ(ids("the fox<mask>!"), "0,84,293,720,805,1,806\n");
+  EXPECT_EQ(ids("<|endoftext|>"), "0,0,806\n");
+  EXPECT_EQ(ids(""), "0,806\n");
+}
+
+TEST(Cli, TokenizeWithoutSpecialTokensDoesNeither) {
+  const auto ids = [](const std::string& text) {
+    return good({"tokenize", "--model", kTokenizer, "--no-special"}, text).out;
+  };
+  EXPECT_EQ(ids("the fox"), "84,293,720\n");
+  EXPECT_EQ(ids(""), "\n");
+  const std::string mask = ids("<mask>");
+  EXPECT_THAT(mask, Not(HasSubstr("805")));
+  EXPECT_EQ(good({"tokenize", "--model", kTokenizer, "--decode"}, mask).out, "<mask>");
+}
+
+TEST(Cli, TokenizeTakesTheBytesOfStdinExactly) {
+  using namespace std::string_literals;
+  const auto ids = [](const std::string& text) {
+    return good({"tokenize", "--model", kTokenizer, "--no-special"}, text).out;
+  };
+  EXPECT_EQ(ids("\r\n\0\u00E9"s), "202,199,189,294\n");
+  EXPECT_EQ(ids("the"), "84,293\n");
+  EXPECT_EQ(ids("the\n"), "84,293,199\n");
+  for (const std::string& text : {"a\0b\n"s, "\r\n \t\n\n"s, " x "s, "\u00E9\U0001F600"s}) {
+    EXPECT_EQ(good({"tokenize", "--model", kTokenizer, "--decode"}, ids(text)).out, text);
+  }
+  // Bytes that are no UTF-8 have ids of their own; as text they are U+FFFD.
+  EXPECT_NE(ids("\xFF"), ids("\xFE"));
+  EXPECT_EQ(good({"tokenize", "--model", kTokenizer, "--decode"}, ids("a\xFF")).out, "a\uFFFD");
+}
+
+TEST(Cli, TokenizeDecodesWhatItIsGiven) {
+  const auto text = [](const std::string& ids, const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments{"tokenize", "--model", kTokenizer, "--decode"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return good(arguments, ids).out;
+  };
+  EXPECT_EQ(text("0,84,293,806\n", {}), "the");
+  EXPECT_EQ(text("0,84,293,806\n", {"--keep-special"}), "<|endoftext|>the[SEP]");
+  EXPECT_EQ(text("\n", {}), "");
+  EXPECT_EQ(json(text("84,293", {"--json"})), json(R"({"text":"the"})"));
+  const ToolResult outside = run_tool({"tokenize", "--model", kTokenizer, "--decode"}, "84,100000");
+  EXPECT_EQ(outside.exit_code, 1);
+  EXPECT_THAT(outside.err, HasSubstr("100000"));
 }
 
 TEST(Cli, InspectsWithoutLoading) {

@@ -4,8 +4,7 @@
 //
 //   tokenize_stream PATH encode FLAGS   writes the ids of each text on a line
 //   tokenize_stream PATH decode FLAGS   encodes and decodes, whole and streamed; writes texts
-//   framed
-//                                       like those it reads
+//                                       framed like those it reads
 // FLAGS: s without special tokens around the text, p does not recognise them in it.
 #include <cstdint>
 #include <cstdio>

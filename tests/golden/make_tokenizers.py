@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small trained tokenizers of every kind, and what the originals make of a few thousand texts.
 
-  make_tokenizers.py make                     writes tokenizers/: vocabularies, texts.json, *.golden
+  make_tokenizers.py make                     writes tokenizers/: vocabularies, then as `golden`
+  make_tokenizers.py golden                   writes texts.json and *.golden for the vocabularies there,
+                                              and for the real ones in ../shared/data if that is there
   make_tokenizers.py check PROGRAM [--count N] [--paths PATH ...] [--seed S]
                                               compares PROGRAM (tests/format/tokenize_stream) with the
-                                              originals on N random texts for each tokenizer
+                                              originals on N random texts for each tokenizer: ids, and
+                                              for every tenth text what they decode to
 
 The originals are HF `tokenizers` for tokenizer.json and `sentencepiece` for *.model; versions are in
-requirements.txt. A golden file has 8 hexadecimal digits for each text: FNV-1a of its ids, each as 4
-little-endian bytes, folded to 32 bits.
+requirements.txt. A golden file has a line for ten texts: for each 8 hexadecimal digits, FNV-1a of its ids,
+each as 4 little-endian bytes, folded to 32 bits; then in the same way one number for the bytes that the ten
+decode to, one after the other.
 
 Texts are drawn from code points that are assigned in Python's Unicode (14.0), and so in that of
 src/text/unicode.h (16.0), but for the marks and composed characters that HF tokenizers treats by older
@@ -29,6 +33,7 @@ import unicodedata
 
 HERE = pathlib.Path(__file__).resolve().parent
 OUT = HERE / "tokenizers"
+REAL = ("hf-llama2", "hf-phi-2", "llama-spm/tokenizer.model")
 
 SAMPLE = (
     "The quick brown fox jumps over the lazy dog. It wasn't there in 1984, was it? We'll see: they've "
@@ -58,8 +63,11 @@ def differs_in_hf(c):
 
 
 def drawn_characters():
+    from tokenizers import normalizers
+    strip = normalizers.StripAccents().normalize_str
     assigned = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co")]
-    plain = [c for c in assigned if unicodedata.category(c)[0] != "M" and not unicodedata.decomposition(c)]
+    plain = [c for c in assigned if unicodedata.category(c)[0] != "M" and not unicodedata.decomposition(c)
+             and strip(c) == c]
     other = [c for c in assigned if unicodedata.category(c)[0] == "M" or unicodedata.decomposition(c)]
     return sorted(plain + [c for c in other if not differs_in_hf(c)])
 
@@ -284,15 +292,29 @@ def make_json():
 
 # --- the originals ----------------------------------------------------------------------------------
 
+def load_json(path):
+    """A tokenizer.json; merges of tokens that hold spaces, which HF refuses as texts, as pairs."""
+    from tokenizers import Tokenizer
+    path = pathlib.Path(path)
+    data = json.loads((path / "tokenizer.json" if path.is_dir() else path).read_text(encoding="utf-8"))
+    vocabulary = data["model"]["vocab"]
+
+    def pair(merge):
+        spaces = [i for i, c in enumerate(merge) if c == " "]
+        cuts = [(merge[:i], merge[i + 1:]) for i in spaces]
+        return next(c for c in cuts if c[0] in vocabulary and c[1] in vocabulary and c[0] + c[1] in vocabulary)
+    if data["model"]["type"] == "BPE":
+        data["model"]["merges"] = [pair(m) if isinstance(m, str) else m for m in data["model"]["merges"]]
+    return Tokenizer.from_str(json.dumps(data))
+
+
 def original(path):
     """A function from texts to lists of ids, with the flags that our program needs to do the same."""
     if str(path).endswith(".model"):
         import sentencepiece as spm
         model = spm.SentencePieceProcessor(model_file=str(path))
         return lambda texts: [model.encode(t) for t in texts], "sp"  # knows no special tokens in texts
-    from tokenizers import Tokenizer
-    path = pathlib.Path(path)
-    tokenizer = Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
+    tokenizer = load_json(path)
     return lambda texts: [e.ids for e in tokenizer.encode_batch(texts)], ""
 
 
@@ -301,10 +323,7 @@ def decoder_of(path):
         import sentencepiece as spm
         model = spm.SentencePieceProcessor(model_file=str(path))
         return model.decode
-    from tokenizers import Tokenizer
-    path = pathlib.Path(path)
-    tokenizer = Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
-    return tokenizer.decode
+    return load_json(path).decode
 
 
 def frames(texts):
@@ -327,76 +346,72 @@ def texts_of_program(program, path, flags, texts):
     return out
 
 
-def fnv(ids):
+def fnv(data):
     value = 0xCBF29CE484222325
-    for i in ids:
-        for byte in struct.pack("<i", i):
-            value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return (value ^ value >> 32) & 0xFFFFFFFF
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return "%08x" % ((value ^ value >> 32) & 0xFFFFFFFF)
+
+
+def vocabularies():
+    """Ours; bpe-*.json beside them belong to make_pretokenizers.py."""
+    return sorted([*OUT.glob("spm-*.model"), *OUT.glob("json-*.json")])
 
 
 def make():
     OUT.mkdir(exist_ok=True)
-    for old in OUT.iterdir():
-        old.unlink()
     with tempfile.TemporaryDirectory() as directory:
         make_sentencepiece(directory)
     make_json()
+    golden()
+
+
+def golden():
     texts = texts_of(2000, seed=20261121)
     (OUT / "texts.json").write_text(json.dumps(texts, ensure_ascii=True, indent=0), encoding="utf-8")
-    for path in sorted(OUT.iterdir()):
-        if path.name == "texts.json":
-            continue
-        encode, flags = original(path)
-        lines = ["%08x" % fnv(ids) for ids in encode(texts)]
-        rows = [" ".join(lines[i:i + 10]) for i in range(0, len(lines), 10)]
-        (OUT / (path.name + ".golden")).write_text("\n".join(rows) + "\n")
-        print(path.name, path.stat().st_size, "bytes")
+    real = HERE.parents[2] / "shared" / "data" / "tokenizers"
+    for path in vocabularies() + [p for p in (real / name for name in REAL) if p.exists()]:
+        encode, decode = original(path)[0], decoder_of(path)
+        ids = encode(texts)
+        rows = []
+        for begin in range(0, len(texts), 10):
+            ten = ids[begin:begin + 10]
+            hashes = [fnv(struct.pack("<%di" % len(one), *one)) for one in ten]
+            rows.append(" ".join(hashes + [fnv("".join(map(decode, ten)).encode())]))
+        name = path.name if path.parent == OUT else path.relative_to(real).parts[0]
+        (OUT / (name + ".golden")).write_text("\n".join(rows) + "\n")
 
 
 def check(program, paths, count, seed):
-    failed = 0
-    for path in paths:
-        encode, flags = original(path)
-        decode = decoder_of(path)
-        differing = decoded = done = 0
-        batch = 20000
-        while done < count:
-            texts = texts_of(min(batch, count - done), seed + done)
+    batch = 20000
+    originals = {path: (*original(path), decoder_of(path)) for path in paths}
+    differing = {path: [0, 0] for path in paths}  # ids, decoded texts
+    for done in range(0, count, batch):
+        texts = texts_of(min(batch, count - done), seed + done)
+        for path, (encode, flags, decode) in originals.items():
             expected = encode(texts)
             found = ids_of_program(program, path, flags, texts)
             for text, want, have in zip(texts, expected, found):
                 if want != have:
-                    differing += 1
-                    if differing <= 5:
-                        print("DIFFERS", path, ascii(text), "\n  want", want, "\n  have", have)
-            if done == 0:
-                round_trip = texts_of_program(program, path, flags, texts)
-                for text, have in zip(texts, round_trip):
-                    ids = ids_for_decoding(path, text)
-                    want = decode(ids)
-                    if want != have:
-                        decoded += 1
-                        if decoded <= 3:
-                            print("DECODES DIFFERENTLY", path, ascii(text), "\n  want", ascii(want), "\n  have", ascii(have))
-            done += len(texts)
-        print(f"{path}: {count} texts, {differing} differ; {min(batch, count)} decoded, {decoded} differ", flush=True)
-        failed += differing + decoded
-    return failed
+                    report(path, text, want, have, differing[path], 0)
+            for text, ids, have in zip(texts[::10], expected[::10], texts_of_program(program, path, flags, texts[::10])):
+                if decode(ids) != have:
+                    report(path, text, decode(ids), have, differing[path], 1)
+    for path, (ids, decoded) in differing.items():
+        print(f"{path.name}: {count} texts, {ids} differ; {(count + 9) // 10} decoded, {decoded} differ", flush=True)
+    return sum(map(sum, differing.values()))
 
 
-_encoders = {}
-
-
-def ids_for_decoding(path, text):
-    if path not in _encoders:
-        _encoders[path] = original(path)[0]
-    return _encoders[path]([text])[0]
+def report(path, text, want, have, counts, kind):
+    counts[kind] += 1
+    if counts[kind] <= 5:
+        print(("DIFFERS", "DECODES DIFFERENTLY")[kind], path, ascii(text), "\n  want", ascii(want), "\n  have",
+              ascii(have), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("verb", choices=("make", "check", "differences"))
+    parser.add_argument("verb", choices=("make", "golden", "check", "differences"))
     parser.add_argument("program", nargs="?")
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--seed", type=int, default=1)
@@ -404,11 +419,12 @@ def main():
     options = parser.parse_args()
     if options.verb == "make":
         return make()
+    if options.verb == "golden":
+        return golden()
     if options.verb == "differences":
         assigned = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) not in ("Cn", "Cs", "Co")]
         return print(*("U+%04X" % ord(c) for c in sorted(set(assigned) - set(_ASSIGNED))))
-    paths = options.paths or sorted(p for p in OUT.iterdir() if p.suffix in (".model", ".json") and p.name != "texts.json")
-    sys.exit(1 if check(options.program, paths, options.count, options.seed) else 0)
+    sys.exit(1 if check(options.program, [pathlib.Path(p) for p in options.paths or vocabularies()], options.count, options.seed) else 0)
 
 
 if __name__ == "__main__":

@@ -76,5 +76,54 @@ TEST(BlockLayout, PartsFillABlockWithoutOverlap) {
   }
 }
 
+// A tail of a block is, to kernels, a block at an address between two blocks'.
+TEST(BlockLayout, TailsLieAtAddressesOfTheirOwn) {
+  Rng rng(test::seed("tails"));
+  const DType types[] = {DType::kF32, DType::kF16, DType::kQ8_0};
+  for (int i = 0; i < 200; ++i) {
+    const int64_t units = int64_t{1} << rng.between(0, 4);
+    const BlockShape shape{.layers = rng.between(1, 3),
+                           .kv_heads = rng.between(1, 3),
+                           .head_dim = rng.between(1, 4) * 32,
+                           .block_tokens = 16,
+                           .tail_tokens = 16 / units,
+                           .dtype = types[rng.below(3)]};
+    const BlockLayout layout = BlockLayout::create(shape).value();
+    ASSERT_EQ(layout.units_per_block(), units);
+    ASSERT_EQ(layout.unit_tokens(), 16 / units);
+    ASSERT_EQ(size_t(layout.granules_per_block()) * layout.granule_bytes(), layout.block_bytes());
+    ASSERT_EQ(layout.layer(nullptr, 0).block_bytes, layout.granule_bytes());
+    if (units > 1) {
+      ASSERT_EQ(size_t(layout.granules_per_unit()) * layout.granule_bytes(),
+                size_t(shape.tail_tokens) * layout.row_bytes_of_head());
+    }
+  }
+}
+
+TEST(BlockLayout, RefusesTailsThatDoNotDivide) {
+  BlockShape shape = kLlama;
+  for (const int64_t tail : {-1, 3, 32}) {
+    shape.tail_tokens = tail;
+    EXPECT_EQ(BlockLayout::create(shape).status().code(), Code::kInvalid) << tail;
+  }
+  shape.block_tokens = 64;
+  shape.tail_tokens = 2;
+  EXPECT_EQ(BlockLayout::create(shape).status().code(), Code::kInvalid) << "32 units";
+}
+
+TEST(BlockLayout, CopiesOnlyTheTokensAskedFor) {
+  const BlockShape shape{
+      .layers = 2, .kv_heads = 3, .head_dim = 32, .block_tokens = 4, .dtype = DType::kF32};
+  const BlockLayout layout = BlockLayout::create(shape).value();
+  std::vector<float> from(layout.block_bytes() / 4), to(from.size(), -1);
+  for (size_t i = 0; i < from.size(); ++i) from[i] = float(i);
+  layout.copy_rows(reinterpret_cast<const std::byte*>(from.data()),
+                   reinterpret_cast<std::byte*>(to.data()), 3);
+  for (size_t i = 0; i < from.size(); ++i) {
+    const size_t token = i / 32 % 4;
+    ASSERT_EQ(to[i], token < 3 ? float(i) : -1) << i;
+  }
+}
+
 }  // namespace
 }  // namespace llmos

@@ -11,14 +11,16 @@ struct Blocks {
   ByteBudget budget{uint64_t{64} << 20};
   BlockPool pool;
 
-  explicit Blocks(int capacity, int64_t block_tokens = 4)
-      : pool(memory(capacity, layout(block_tokens)), layout(block_tokens)) {}
+  explicit Blocks(int capacity, int64_t block_tokens = 4, int64_t tail_tokens = 0)
+      : pool(memory(capacity, layout(block_tokens, tail_tokens)),
+             layout(block_tokens, tail_tokens)) {}
 
-  static BlockLayout layout(int64_t block_tokens) {
+  static BlockLayout layout(int64_t block_tokens, int64_t tail_tokens = 0) {
     return BlockLayout::create({.layers = 2,
                                 .kv_heads = 1,
                                 .head_dim = 8,
                                 .block_tokens = block_tokens,
+                                .tail_tokens = tail_tokens,
                                 .dtype = DType::kF32})
         .value();
   }

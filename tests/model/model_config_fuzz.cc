@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "format/memory_source.h"
 #include "format/safetensors_bytes.h"
+#include "model/architecture.h"
 #include "model/rope.h"
 #include "model/weights.h"
 #include "model/workspace.h"

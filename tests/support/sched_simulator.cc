@@ -2,6 +2,7 @@
 #include "support/sched_simulator.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <deque>
 #include <limits>
@@ -17,8 +18,6 @@ using sched::Move;
 using sched::MoveKind;
 using sched::Scheduler;
 using sched::SequenceIndex;
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
 
 struct Track {
   double first_token = -1, last_token = -1, end = -1;
@@ -68,6 +67,9 @@ class Service {
   void leave(uint32_t client) { active_[client] -= 1; }
   void serve(uint32_t client, double tokens) { served_[client] += tokens; }
   void pass(double seconds) {
+    const auto [least, most] = std::minmax_element(served_.begin(), served_.end());
+    const bool all = std::all_of(active_.begin(), active_.end(), [](int n) { return n > 0; });
+    if (all) gap_ = std::max(gap_, *most - *least);
     for (size_t i = 0; i < served_.size(); ++i) since_[i] += active_[i] > 0 ? seconds : 0;
   }
   double jain() const {
@@ -80,7 +82,10 @@ class Service {
     return squares > 0 ? sum * sum / (double(served_.size()) * squares) : 1;
   }
 
+  double gap() const { return gap_; }
+
  private:
+  double gap_ = 0;
   std::vector<double> served_;
   std::vector<int> active_;
   std::vector<double> since_;
@@ -109,7 +114,7 @@ class Simulation {
   }
 
   Result<SimResult> run() {
-    while (done_ < requests_.size()) {
+    while (done_ < requests_.size() && steps_ < options_.steps_max) {
       if (Status status = deliver(); !status.ok()) return status;
       step();
       if (options_.check_every && steps_ % options_.check_every == 0) scheduler_.check_integrity();
@@ -147,7 +152,13 @@ class Simulation {
   void step() {
     const sched::Resources resources{.kv_tokens = costs_.kv_tokens,
                                      .swap_tokens_free = ~uint64_t{0} >> 1};
+    const auto begin = std::chrono::steady_clock::now();
     const sched::StepPlan& plan = scheduler_.plan(now_, resources);
+    if (options_.time_plans) {
+      const std::chrono::duration<double, std::micro> took =
+          std::chrono::steady_clock::now() - begin;
+      plan_us_.push_back(took.count());
+    }
     ++steps_;
     double traffic = 0;
     for (const Move& move : plan.moves) {
@@ -169,7 +180,7 @@ class Simulation {
     }
     const double start = now_;
     now_ += seconds;
-    service_.pass(seconds);
+    if (now_ <= options_.measure_until) service_.pass(seconds);
     if (plan.runs()) commit(plan, start, seconds);
     link_.advance(seconds, [&](SequenceIndex index) { scheduler_.transferred(index, true, now_); });
     if (options_.watch) options_.watch(scheduler_, now_);
@@ -191,7 +202,7 @@ class Simulation {
     track.max_wait = std::max(track.max_wait, start - track.served_until);
     track.served_until = now_;
     scheduler_.commit(index, prompt, output, now_);
-    service_.serve(request.client, prompt + 2 * output);
+    if (now_ <= options_.measure_until) service_.serve(request.client, prompt + 2 * output);
     if (output == 0) return;
     if (track.first_token < 0) track.first_token = now_;
     if (track.last_token >= 0) track.max_gap = std::max(track.max_gap, now_ - track.last_token);
@@ -217,6 +228,7 @@ class Simulation {
   std::vector<size_t> request_of_;
   std::vector<double> hints_;
   std::vector<SequenceIndex> ended_;
+  std::vector<double> plan_us_;
   Service service_;
   size_t next_ = 0, done_ = 0;
   uint64_t steps_ = 0;
@@ -271,6 +283,10 @@ SimResult Simulation::summary() const {
   r.recomputed_tokens = double(stats.tokens_recomputed);
   r.promotions = double(stats.promotions);
   r.jain = service_.jain();
+  r.service_gap = service_.gap();
+  std::vector<double> plans = plan_us_;
+  r.plan_p50_us = quantile(plans, .5);
+  r.plan_p99_us = quantile(plans, .99);
   r.makespan = now_;
   r.steps = steps_;
   r.digest = scheduler_.digest();

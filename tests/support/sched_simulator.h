@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A discrete-event simulator of the engine: runs the real Scheduler and policies on a virtual
-// clock,
-// with a model of what steps and swaps cost, and measures what users would see.
+// clock, with a model of what steps and swaps cost, and measures what users would see.
 //
 //   step = t0 + tp x prompt tokens + tb x decodes + tc x tokens attended to       (SchedulingCosts)
 //   swap   through a link that carries link_share / swap_token tokens a second, writes before reads
@@ -33,8 +32,11 @@ struct SimOptions {
   uint64_t seed{1};
   bool tenants{};  // clients are tenants
   double slo_ttft{1}, slo_tpot{.1};
-  double bytes_per_token{819200};  // OPT-13B, F16
-  uint32_t check_every{};          // steps between check_integrity(); 0: never
+  double bytes_per_token{819200};    // OPT-13B, F16
+  double measure_until{1e18};        // jain and service_gap: up to this time
+  uint64_t steps_max{~uint64_t{0}};  // then the run ends, whoever is left
+  bool time_plans{};                 // plan_p50_us, plan_p99_us
+  uint32_t check_every{};            // steps between check_integrity(); 0: never
   sched::EventLog* log{};
   std::function<void(sched::Composition&)> adjust{};                 // of the policy's composition
   std::function<void(const sched::Scheduler&, double now)> watch{};  // after every step
@@ -51,6 +53,7 @@ struct SimResult {
   double jain{};
   double makespan{};
   uint64_t steps{}, digest{};
+  double plan_p50_us{}, plan_p99_us{};  // real time of Scheduler::plan()
   double service_gap{};           // largest difference of served tokens between backlogged clients
   std::vector<double> jct, ttft;  // per request, in order of arrival
 };

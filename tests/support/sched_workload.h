@@ -4,8 +4,7 @@
 // sharegpt, alpaca  log-normal lengths with the published means, filtered as vLLM's paper does
 // heavy             bounded Pareto outputs (1.1, 8 to 4096), log-normal prompts
 // azure-*, mooncake drawn from the quantiles of the traces' lengths (Azure/AzurePublicDataset,
-// CC-BY
-//                   4.0; kvcache-ai/Mooncake, Apache-2.0), prompt and output independent
+//                   CC-BY 4.0; kvcache-ai/Mooncake, Apache-2.0), prompt and output independent
 // a file            *.csv as Azure's (its lengths shuffled by the seed), *.jsonl as Mooncake's
 #pragma once
 

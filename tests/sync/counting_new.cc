@@ -28,6 +28,14 @@ void* operator new(size_t bytes) { return counted(bytes, alignof(std::max_align_
 void* operator new(size_t bytes, std::align_val_t alignment) {
   return counted(bytes, size_t(alignment));
 }
+// stable_sort() asks for its buffer so; a sanitizer wants the pair of new and delete whole.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return counted(bytes, alignof(std::max_align_t));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }

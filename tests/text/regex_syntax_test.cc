@@ -104,6 +104,13 @@ TEST(RegexSyntax, FailuresNameTheByte) {
   EXPECT_EQ(failure("ab)c"), "invalid: regular expression, byte 2: found ')' without '('");
 }
 
+// A failure within the end of a range once left the reader before a byte that it refused for ever.
+TEST(RegexSyntax, AFailureEndsTheReading) {
+  for (const char* pattern : {"[A-\\p.", "[A-\\p\xCE{Lu}]*+", "[a-\\P]|*", "[b-\\p{No}-\\p{x}]+"}) {
+    EXPECT_FALSE(parse_regex(pattern).ok()) << pattern;
+  }
+}
+
 TEST(RegexSyntax, LimitsHold) {
   const auto code = [](std::string_view pattern) { return parse_regex(pattern).status().code(); };
   EXPECT_TRUE(parse_regex(std::string(kRegexBytesMax, 'a')).ok());

@@ -193,7 +193,7 @@ bool contains(Heap& heap, const Value& container, const Value& item) {
         fail_type(Text() << "'in' a string needs a string, found " << type_name(item));
       }
       heap.scan(container.text().size());
-      return container.text().find(item.text()) != std::string_view::npos;
+      return find_text(container.text(), item.text()) != std::string_view::npos;
     case Kind::kDict:
       check_key(heap, item);
       return container.dict().find(item) != nullptr;

@@ -73,7 +73,7 @@ std::string replaced(Heap& heap, std::string_view text, std::string_view old, st
     return out;
   }
   for (; left > 0; --left) {
-    const size_t found = text.find(old);
+    const size_t found = find_text(text, old);
     if (found == text.npos) break;
     heap.step();
     add(text.substr(0, found));
@@ -166,7 +166,7 @@ std::vector<std::string_view> split_at(Heap& heap, std::string_view text,
   std::vector<std::string_view> parts;
   heap.scan(text.size());
   for (size_t left = bound_of(count); left > 0; --left) {
-    const size_t found = from_right ? text.rfind(separator) : text.find(separator);
+    const size_t found = from_right ? find_last_text(text, separator) : find_text(text, separator);
     if (found == text.npos) break;
     heap.step();
     heap.charge(sizeof(Value));

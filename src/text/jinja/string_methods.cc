@@ -73,7 +73,8 @@ Value partition(Interpreter& interpreter, Arguments& a) {
   const std::string_view separator = text_argument(a.positional[1], "partition");
   if (separator.empty()) fail_value(Text() << "partition: an empty separator");
   heap.scan(self(a).size());
-  const size_t found = kFromRight ? self(a).rfind(separator) : self(a).find(separator);
+  const size_t found =
+      kFromRight ? find_last_text(self(a), separator) : find_text(self(a), separator);
   if (found == std::string_view::npos) {
     const Value nothing = like_self(a, "");
     return kFromRight ? heap.tuple({nothing, nothing, a.positional[0]})
@@ -110,7 +111,8 @@ Int position(Interpreter& interpreter, const Arguments& a) {
   const std::string_view wanted = text_argument(a.positional[1], "find");
   const Part part = part_of(interpreter.heap(), self(a), a.positional[2], a.positional[3]);
   if (!part.inside) return -1;
-  const size_t found = kFromRight ? part.text.rfind(wanted) : part.text.find(wanted);
+  const size_t found =
+      kFromRight ? find_last_text(part.text, wanted) : find_text(part.text, wanted);
   if (found == std::string_view::npos) return -1;
   return Int(part.offset + character_count(part.text.substr(0, found)));
 }
@@ -133,8 +135,8 @@ Value count(Interpreter& interpreter, Arguments& a) {
   if (!part.inside) return Value::integer(0);
   if (wanted.empty()) return Value::integer(Int(character_count(part.text)) + 1);
   Int found = 0;
-  for (size_t at = part.text.find(wanted); at != std::string_view::npos;
-       at = part.text.find(wanted, at + wanted.size())) {
+  for (size_t at = find_text(part.text, wanted); at != std::string_view::npos;
+       at = find_text(part.text, wanted, at + wanted.size())) {
     ++found;
   }
   return Value::integer(found);

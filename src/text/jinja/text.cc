@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/jinja/text.h"
 
+#include <string.h>  // memmem
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <vector>
 
 #include "text/jinja/callable.h"
 #include "text/jinja/iterator.h"
@@ -337,6 +340,33 @@ void append_character(std::string& out, char32_t c) {
 
 bool is_ascii(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return uint8_t(c) >= 0x80; });
+}
+
+size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
+  if (from > text.size()) return text.npos;
+  const void* const found =
+      memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  return found ? size_t(static_cast<const char*>(found) - text.data()) : text.npos;
+}
+
+// Knuth, Morris and Pratt, from the end.
+size_t find_last_text(std::string_view text, std::string_view wanted) {
+  const size_t size = wanted.size();
+  if (size <= 64 || size > text.size()) return text.rfind(wanted);
+  const auto at = [&](size_t i) { return wanted[size - 1 - i]; };
+  std::vector<size_t> borders(size, 0);
+  for (size_t i = 1, border = 0; i < size; ++i) {
+    while (border > 0 && at(i) != at(border)) border = borders[border - 1];
+    if (at(i) == at(border)) ++border;
+    borders[i] = border;
+  }
+  size_t matched = 0;
+  for (size_t i = text.size(); i-- > 0;) {
+    while (matched > 0 && text[i] != at(matched)) matched = borders[matched - 1];
+    if (text[i] == at(matched)) ++matched;
+    if (matched == size) return i;
+  }
+  return text.npos;
 }
 
 }  // namespace llmos::jinja

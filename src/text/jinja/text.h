@@ -37,4 +37,10 @@ char32_t take_character(std::string_view text, size_t* at);
 void append_character(std::string& out, char32_t character);
 bool is_ascii(std::string_view text);
 
+// Where `wanted` is first, from byte `from` on, or last; npos where it is not. In time linear in
+// both,
+// unlike those of std::string_view.
+size_t find_text(std::string_view text, std::string_view wanted, size_t from = 0);
+size_t find_last_text(std::string_view text, std::string_view wanted);
+
 }  // namespace llmos::jinja
