@@ -59,8 +59,11 @@ void take_logits(Ruler& ruler, const ModelConfig& c, uint64_t rows, Workspace& w
 
 // The largest input of a product.
 uint64_t cell_bytes(const ModelConfig& c, uint64_t tokens) {
-  const uint64_t columns = std::max({c.dim, c.query_dim(), c.max_ffn_dim()});
-  const uint64_t dense = tokens * kernels::quantized_row_bytes(int64_t(columns));
+  return tokens * kernels::quantized_row_bytes(int64_t(std::max(c.dim, c.query_dim())));
+}
+
+uint64_t hidden_cell_bytes(const ModelConfig& c, uint64_t tokens) {
+  const uint64_t dense = tokens * kernels::quantized_row_bytes(int64_t(c.max_ffn_dim()));
   if (!c.has_experts()) return dense;
   return std::max(dense,
                   tokens * c.experts.chosen * kernels::quantized_row_bytes(int64_t(c.experts.dim)));
@@ -93,6 +96,7 @@ Workspace Workspace::lay_out(const ModelConfig& c, const BatchLimits& limits, st
   if (!c.parallel_residual) w.ffn_normed = w.normed;
   ruler.take(w.part, c.post_norm || c.experts.shared_dim > 0 ? tokens * c.dim : 0);
   ruler.take(w.cells, quantizes ? cell_bytes(c, tokens) : 0);
+  ruler.take(w.hidden_cells, quantizes ? hidden_cell_bytes(c, tokens) : 0);
   const size_t shared = ruler.place();
   take_attention(ruler, c, tokens, w);
   ruler.go_back(shared);

@@ -48,6 +48,7 @@ struct Workspace {
   float* shared_gates = nullptr;    // [T]
   // The rows that the next products read, quantised, where weights are packed.
   std::byte* cells = nullptr;
+  std::byte* hidden_cells = nullptr;  // the same of the hidden layer, or of the slots
   // Logits. L: limits.logit_rows.
   float* picked = nullptr;  // [L, dim]
   float* logits = nullptr;  // [L, vocabulary]
