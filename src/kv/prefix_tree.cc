@@ -134,6 +134,10 @@ PrefixTree::Found PrefixTree::find_child(uint32_t parent, std::span<const TokenI
 
 // Into the search tree of its parent's children. A treap: ordered by tokens, a heap by balance().
 void PrefixTree::attach(uint32_t node) {
+  if (uint32_t& only = nodes_[nodes_[node].parent].children; only == kNone) {
+    only = node;
+    return;
+  }
   const std::span<const TokenId> tokens(tokens_of(node), nodes_[node].token_count);
   const auto is_before = [&](uint32_t other) {
     return before(other, tokens, common(other, tokens));
@@ -162,14 +166,18 @@ void PrefixTree::attach(uint32_t node) {
 }
 
 void PrefixTree::detach(uint32_t node) {
-  const std::span<const TokenId> tokens(tokens_of(node), nodes_[node].token_count);
   uint32_t* link = &nodes_[nodes_[node].parent].children;
+  uint32_t left = nodes_[node].left, right = nodes_[node].right;
+  if (*link == node && left == kNone && right == kNone) {
+    *link = kNone;
+    return;
+  }
+  const std::span<const TokenId> tokens(tokens_of(node), nodes_[node].token_count);
   while (*link != node) {
     LLMOS_CHECK(*link != kNone) << "node " << node << " is not among its parent's children";
     const uint32_t at = *link;
     link = before(at, tokens, common(at, tokens)) ? &nodes_[at].right : &nodes_[at].left;
   }
-  uint32_t left = nodes_[node].left, right = nodes_[node].right;
   while (left != kNone && right != kNone) {
     if (balance(left) >= balance(right)) {
       *link = left;
@@ -464,7 +472,7 @@ uint32_t PrefixTree::choose() {
 }
 
 void PrefixTree::remove(uint32_t leaf) {
-  const Node node = nodes_[leaf];
+  const Node& node = nodes_[leaf];
   LLMOS_CHECK(node.leases == 0 && node.children == kNone) << "node " << leaf << " is in use";
   if (policy_) remember(leaf);
   unlist(leaf);
@@ -475,17 +483,18 @@ void PrefixTree::remove(uint32_t leaf) {
     Tail tail{pool_->block_at(node.address), node.tail_first, node.tail_units};
     pool_->shrink_tail(tail, 0);
   }
+  const uint32_t above = node.parent;
   free_node(leaf);
   --node_count_;
   ++stats_.evicted;
-  Node& parent = nodes_[node.parent];
+  Node& parent = nodes_[above];
   if (parent.place != kWaiting || parent.children != kNone) return;
   List& list = lists_[parent.group];  // at the old end: it was the oldest when it left the list
   parent.place = kListed;
   parent.older = kNone;
   parent.newer = list.oldest;
-  (list.oldest == kNone ? list.newest : nodes_[list.oldest].older) = node.parent;
-  list.oldest = node.parent;
+  (list.oldest == kNone ? list.newest : nodes_[list.oldest].older) = above;
+  list.oldest = above;
 }
 
 CachedBlock PrefixTree::describe(uint32_t id) const {
