@@ -20,7 +20,8 @@ from tokenizers import Tokenizer
 import sums
 import tales
 from tale_words import FREE, NAMES
-from train import BEGIN, CHUNK_STEPS, END, HELD_OUT_SEED, Recipe, chunk_documents, corpus, load, loss_of, padded
+from train import (ASSISTANT, BEGIN, CHUNK_STEPS, END, HELD_OUT_SEED, USER, Recipe, chunk_documents, corpus, load,
+                   loss_of, padded)
 
 TEMPERATURE = 0.7
 SAMPLES = 1000
@@ -109,10 +110,11 @@ def measure_tale(model, state, tokenizer):
     known, unknown = (perplexity(model, tokenizer, text) for text in (training, corpus(HELD_OUT_SEED, 500)))
     show("tale: perplexity of held-out / of training text", f"{unknown / known:.3f}",
          f"<= 1.1 ({unknown:.3f} / {known:.3f})", unknown <= 1.1 * known)
-    begin, end = tokenizer.token_to_id(BEGIN), tokenizer.token_to_id(END)
+    prompt = tokenizer.encode(f"{BEGIN}{USER}Tell me a story.{END}{ASSISTANT}").ids
+    end = tokenizer.token_to_id(END)
     generator = torch.Generator().manual_seed(5)
     outputs = []
-    for part in batches([[begin]] * SAMPLES, 100):
+    for part in batches([prompt] * SAMPLES, 100):
         outputs += sample(model, part, TEMPERATURE, STORY_TOKENS_MAX, end, generator)
     texts = [tokenizer.decode(output) for output in outputs]
     faults = [fault for fault in map(tales.check, texts) if fault]
@@ -152,8 +154,8 @@ def measure_draft(draft, tale, tokenizer):
 
 
 def ask(llmos, command, *arguments, text=None):
-    result = subprocess.run([llmos, command, *arguments, "--json"], input=text, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
+    words = [llmos, command, *arguments, "--json"]
+    return json.loads(subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout)
 
 
 @torch.no_grad()
