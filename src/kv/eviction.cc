@@ -47,13 +47,10 @@ class LeastCost final : public EvictionPolicy {
     const auto least =
         std::min_element(candidates.begin(), candidates.end(),
                          [this](const auto& a, const auto& b) { return worth(a) < worth(b); });
-    kinds_[least->group].count_on(*least);
+    count(*least, 0);
     return size_t(least - candidates.begin());
   }
-  void wanted(const CachedBlock& block, bool) override {
-    kinds_[block.group].count_on(block);
-    kinds_[block.group].seen += 1;
-  }
+  void wanted(const CachedBlock& block, bool) override { count(block, 1); }
 
  private:
   // By octaves: no use, 1, 2 to 3, more; answers of 0 to 1 token, 3, 15, 63, 255, more... in steps
@@ -67,28 +64,37 @@ class LeastCost final : public EvictionPolicy {
   // Uses that a block without any is credited with: most are never found again, so less than one.
   // From 0.1 to 1 the hit shares differ by 0.002.
   static constexpr double kUsesBefore = 0.25;
-  // Uses that a kind begins with, seen and expected: a request or two of a few thousand tokens.
-  // From 3 to 100 the hit shares differ by 0.002.
+  // Expected uses after which a kind is judged by itself rather than like all others: a request or
+  // two of a few thousand tokens. From 3 to 100 the hit shares differ by 0.002.
   static constexpr double kPrior = 30;
   // Beyond so many expected uses both are halved, so that what is learned follows the hour.
   static constexpr double kExpectedMax = 1e5;
 
   struct Kind {
-    double seen = kPrior;
-    double expected = kPrior;
-    // The guess's rate, summed up over the block's age.
-    void count_on(const CachedBlock& block) {
-      expected += (block.uses + kUsesBefore) * std::log1p(double(block.age));
+    double seen = 0, expected = 0;
+    void add(double uses, double guess) {
+      seen += uses;
+      expected += guess;
       if (expected > kExpectedMax) seen /= 2, expected /= 2;
     }
   };
 
-  double worth(const CachedBlock& block) const {
-    const Kind& kind = kinds_[block.group];
-    const double cost = double(block.tokens) * (1 + block.depth / kAttentionBlocks);
-    return kind.seen / kind.expected * (block.uses + kUsesBefore) * cost / (double(block.age) + 1);
+  // A block was used again, or went without. The guess's rate is summed up over the block's age.
+  void count(const CachedBlock& block, double uses) {
+    const double guess = (block.uses + kUsesBefore) * std::log1p(double(block.age));
+    kinds_[block.group].add(uses, guess);
+    all_.add(uses, guess);
   }
 
+  double worth(const CachedBlock& block) const {
+    const Kind& kind = kinds_[block.group];
+    const double usual = (all_.seen + 1) / (all_.expected + 1);
+    const double share = (kind.seen + kPrior * usual) / (kind.expected + kPrior);
+    const double cost = double(block.tokens) * (1 + block.depth / kAttentionBlocks);
+    return share * (block.uses + kUsesBefore) * cost / (double(block.age) + 1);
+  }
+
+  Kind all_;
   std::array<Kind, kGroupsMax> kinds_{};
 };
 
