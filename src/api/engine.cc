@@ -140,7 +140,8 @@ class Opening {
          .queue_max = s.queue_max,
          .waiting_seconds_max = std::chrono::duration<double>(s.waiting_max).count(),
          .reader_stall_seconds = stall,
-         .overlap = options_.overlap},
+         .overlap = options_.overlap,
+         .prefix = options_.cache.prefix},
         *impl_.executor, *impl_.pool, *impl_.mailbox, impl_.meters, real_clock());
     if (!core.ok()) return core.status();
     impl_.loop = std::make_unique<engine::Loop>(*std::move(core), *impl_.mailbox);

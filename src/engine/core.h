@@ -9,7 +9,7 @@
 //
 // Invariants, all checked by check_integrity():
 //   (1) a sequence that is not over is in the scheduler exactly once
-//   (2) the pool's blocks in use are those of the live sequences' tables
+//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and nobody else
 //   (3) blocks of a sequence stay until no step in flight refers to it
 #pragma once
 
@@ -27,6 +27,7 @@
 #include "engine/live.h"
 #include "engine/mailbox.h"
 #include "engine/meters.h"
+#include "engine/prefix_reuse.h"
 #include "engine/runner.h"
 #include "engine/step.h"
 #include "kv/block_pool.h"
@@ -44,6 +45,7 @@ struct CoreOptions {
   double waiting_seconds_max = 0;    // 0: no bound
   double reader_stall_seconds = 30;  // 0: never
   bool overlap = false;              // depth 1
+  bool prefix = false;               // what was computed is kept for requests that begin alike
   // For tests: after so many steps all sequences in memory are computed again; 0: never.
   uint32_t preempt_every = 0;
 };
@@ -70,6 +72,7 @@ class Core {
   void end_all(const Status& status);
 
   const sched::Scheduler& scheduler() const { return *scheduler_; }
+  PrefixReuse& prefixes() { return prefixes_; }
   void check_integrity() const;  // O(everything)
 
  private:
@@ -102,6 +105,7 @@ class Core {
   void apply_move(const sched::Move& move);
   bool add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last);
   bool park_if_full(LiveSequence& sequence);
+  bool begin_with_cached(LiveSequence& sequence, uint32_t& tokens);
   void put_out(LiveSequence& sequence);
   void make_progress();
   sched::Resources resources() const;
@@ -135,6 +139,7 @@ class Core {
   CostMeter costs_;
   std::unique_ptr<SchedulingPolicy> own_policy_;
   std::unique_ptr<sched::Scheduler> scheduler_;
+  PrefixReuse prefixes_;  // outlives the sequences' leases
 
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::vector<std::unique_ptr<LiveRequest>> retiring_;  // ended, but a step in flight knows them
@@ -151,6 +156,7 @@ class Core {
   uint32_t failures_ = 0;         // steps in a row
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
+  bool found_all_ = false;  // in this plan: the cache had all that was planned of a sequence
   double idle_seconds_ = 0;
 };
 

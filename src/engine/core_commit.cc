@@ -187,9 +187,11 @@ void Core::commit_entry(Step& step, size_t index) {
   if (!suspects_.empty()) std::erase(suspects_, &sequence);
   sequence.faults = 0;
   if (!entry.failure.ok()) {
+    prefixes_.disown(sequence);
     return fail_request(*sequence.request, entry.failure, Finish::kFailed);
   }
   scheduler_->commit(sequence.index, entry.prompt, entry.draws ? 1 : 0, now());
+  prefixes_.keep(sequence, entry.position + entry.tokens);
   // A chunk that was cut for its rows: the scheduler planned more.
   if (entry.cut) scheduler_->abandon(sequence.index);
   if (entry.draws && sequence.request->work->pooling) {
@@ -264,6 +266,7 @@ void Core::reopen() {
   for (LiveSequence* sequence : by_index_) {
     if (sequence && sequence->table.tokens() > 0) put_out(*sequence);
   }
+  prefixes_.clear();
 }
 
 void Core::record(const Step& step) {
@@ -294,6 +297,7 @@ void Core::record(const Step& step) {
   meters_.swapped.set(stats.swapped);
   meters_.parked.set(stats.parked);
   meters_.kv_blocks_free.set(pool_.free_count());
+  if (prefixes_.tree()) meters_.kv_blocks_cached.set(prefixes_.tree()->evictable_count());
   for (uint32_t level = 0; level < SchedulingRank::kLevels; ++level) {
     meters_.levels[level].set(stats.depth[level]);
   }
