@@ -152,9 +152,9 @@ __attribute__((noinline)) void dots(const WeightRows& weight, int64_t row, const
   }
 }
 
-// Rows of one token's product. A vector of 64 bytes every four cycles, and the next row begun before
-// one ends, are faster than memory with one stream, which memory likes best (F16, 4 KiB pages: 28
-// GB/s with four, 34 with one). Shorter vectors want four chains.
+// Rows of one token's product. A vector of 64 bytes every four cycles, and the next row begun
+// before one ends, are faster than memory with one stream, which memory likes best (F16, 4 KiB
+// pages: 28 GB/s with four, 34 with one). Shorter vectors want four chains.
 template <DType kType, int kTokens>
 inline constexpr int kFewRows = is_plain(kType) && kLanes == 16 && kTokens == 1 ? 1 : kTileRows;
 
