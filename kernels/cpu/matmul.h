@@ -6,9 +6,10 @@
 //         one accumulator sums columns l, l + kLanes, ... in ascending order, then the lanes are
 //         summed as a tree. Every path below keeps this order for every output, so that a result
 //         does not depend on how many tokens or rows are computed with it.
-// Paths   One token: four rows at a time, decoded in registers (dots). More: a panel of rows times
-//         a chunk of columns is decoded once into a buffer in the first-level cache and then
-//         multiplied with up to kBlockTokens tokens in register tiles.
+// Paths   One token: four rows at a time, decoded in registers (dots). More: a panel of four rows
+//         times a chunk of columns is decoded once into a buffer in the first-level cache and then
+//         multiplied with up to kBlockTokens tokens in register tiles, whose accumulators stay in
+//         registers for the whole chunk.
 #pragma once
 
 #include "kernels/cpu/decode.h"
@@ -18,20 +19,23 @@
 namespace llmos::kernels {
 namespace {
 
-// Rows in a panel: 16 rows times 256 columns of f32 are 16 KiB, half of a first-level cache.
+// Rows whose sums are kept together: as many as the widest sum_rows() takes.
 inline constexpr int kPanelRows = 16;
-inline constexpr int kPanelSteps = 8;
 // Tokens that share a decoded panel. Decoding costs about as much as 2 tokens' products, so 48
 // leave it at 4 %; their accumulators (48 * 16 vectors, 24 KiB for AVX2) and columns (48 KiB) stay
 // in the second-level cache. A multiple of kTileTokens.
 inline constexpr int kBlockTokens = 48;
 // A register tile has 4 x 3 accumulators, 3 vectors of activations and one of weights: 16, what
 // AVX2 has. AVX-512 has 32: 4 x 6.
+// A panel is kTileRows rows of kPanelSteps steps in f32: 16 KiB, half of a first-level cache; where
+// vectors are 64 bytes, and their loads twice as dear, 32 of 48 KiB.
 inline constexpr int kTileRows = 4;
 #if defined(__AVX512F__)
 inline constexpr int kTileTokens = 6;
+inline constexpr int kPanelSteps = 64;
 #else
 inline constexpr int kTileTokens = 3;
+inline constexpr int kPanelSteps = 32;
 #endif
 
 // The tokens of one pass and where their results go.
@@ -76,7 +80,8 @@ LLMOS_INLINE Floats multiply_step(const Step& weights, const float* x, Floats su
   return sum;
 }
 
-// One token times kRows rows.
+// One token times kRows rows. What lies behind them is asked for, each line once: rows are too
+// short for the CPU to find them by itself.
 template <DType kType, int kRows>
 void dots(const WeightRows& weight, int64_t row, const float* in, float* out,
           const Finish& finish) {
@@ -86,6 +91,12 @@ void dots(const WeightRows& weight, int64_t row, const float* in, float* out,
   const int64_t steps = weight.columns / kStep;
   for (int64_t s = 0; s < steps; ++s) {
     for (int r = 0; r < kRows; ++r) {
+      if constexpr (is_plain(kType)) {
+        constexpr size_t kStepBytes = kType == DType::kF32      ? 4 * kStep
+                                      : kType == DType::kF8E4M3 ? kStep
+                                                                : 2 * kStep;
+        __builtin_prefetch(rows[r] + size_t(kRows) * weight.row_bytes + size_t(s) * kStepBytes);
+      }
       sums[r] = multiply_step(Decoder<kType>::step(rows[r], s), in + s * kStep, sums[r]);
     }
   }
@@ -111,10 +122,9 @@ void multiply_token(const WeightRows& weight, Share rows, const float* in, float
   for (; row < rows.last; ++row) dots<kType, 1>(weight, row, in, out, finish);
 }
 
-// A chunk of columns of up to kPanelRows rows, decoded.
+// A chunk of columns of up to kTileRows rows, decoded.
 struct Panel {
-  alignas(64) float values[kPanelRows][kPanelSteps * kStep];
-  int rows;  // a multiple of kTileRows: zeros behind the last row
+  alignas(64) float values[kTileRows][kPanelSteps * kStep];
   int steps;
 };
 
@@ -144,7 +154,7 @@ using PanelSums = Floats[kBlockTokens][kPanelRows];
 
 // Adds a chunk's products to the sums of kTokens tokens and kTileRows rows.
 template <int kTokens>
-LLMOS_INLINE void multiply_tile(const Panel& panel, int row, const float* const* in, int64_t column,
+LLMOS_INLINE void multiply_tile(const Panel& panel, const float* const* in, int64_t column, int row,
                                 Floats (*sums)[kPanelRows]) {
   Floats tile[kTokens][kTileRows];
   for (int t = 0; t < kTokens; ++t) {
@@ -154,7 +164,7 @@ LLMOS_INLINE void multiply_tile(const Panel& panel, int row, const float* const*
     Floats x[kTokens];
     for (int t = 0; t < kTokens; ++t) x[t] = load(in[t] + column + k);
     for (int r = 0; r < kTileRows; ++r) {
-      const Floats w = load(&panel.values[row + r][k]);
+      const Floats w = load(&panel.values[r][k]);
       for (int t = 0; t < kTokens; ++t) tile[t][r] = fma(w, x[t], tile[t][r]);
     }
   }
@@ -163,25 +173,27 @@ LLMOS_INLINE void multiply_tile(const Panel& panel, int row, const float* const*
   }
 }
 
-void multiply_panel(const Panel& panel, const float* const* in, int count, int64_t column,
+void multiply_panel(const Panel& panel, const float* const* in, int count, int64_t column, int row,
                     PanelSums& sums) {
-  for (int row = 0; row < panel.rows; row += kTileRows) {
-    int t = 0;
-    for (; t + kTileTokens <= count; t += kTileTokens) {
-      multiply_tile<kTileTokens>(panel, row, in + t, column, sums + t);
-    }
-    if (kTileTokens > 3 && t + 3 <= count) {
-      multiply_tile<3>(panel, row, in + t, column, sums + t);
-      t += 3;
-    }
-    for (; t < count; ++t) multiply_tile<1>(panel, row, in + t, column, sums + t);
+  int t = 0;
+  for (; t + kTileTokens <= count; t += kTileTokens) {
+    multiply_tile<kTileTokens>(panel, in + t, column, row, sums + t);
   }
+  if (kTileTokens > 3 && t + 3 <= count) {
+    multiply_tile<3>(panel, in + t, column, row, sums + t);
+    t += 3;
+  }
+  if (t + 2 <= count) {
+    multiply_tile<2>(panel, in + t, column, row, sums + t);
+    t += 2;
+  }
+  if (t < count) multiply_tile<1>(panel, in + t, column, row, sums + t);
 }
 
 // The last, incomplete step of the columns: the activations need zeros behind them too.
 template <DType kType>
-void multiply_rest(const WeightRows& weight, Share rows, const TokenBlock& tokens, Panel& panel,
-                   PanelSums& sums) {
+void multiply_rest(const WeightRows& weight, Share rows, int row, const TokenBlock& tokens,
+                   Panel& panel, PanelSums& sums) {
   panel.steps = 1;
   decode_panel<kType>(weight, rows, weight.columns / kStep, panel);
   float rests[kBlockTokens][kStep];
@@ -190,7 +202,23 @@ void multiply_rest(const WeightRows& weight, Share rows, const TokenBlock& token
     copy_rest(tokens.in[t], weight.columns, rests[t]);
     in[t] = rests[t];
   }
-  multiply_panel(panel, in, tokens.count, 0, sums);
+  multiply_panel(panel, in, tokens.count, 0, row, sums);
+}
+
+// At most kTileRows rows, `row` the first one's place among the sums. Missing rows of a panel hold
+// what was there: their sums are nobody's.
+template <DType kType>
+void multiply_tile_rows(const WeightRows& weight, Share rows, int row, const TokenBlock& tokens,
+                        Panel& panel, PanelSums& sums) {
+  const int64_t steps = weight.columns / kStep;
+  for (int64_t s = 0; s < steps; s += kPanelSteps) {
+    panel.steps = int(steps - s < kPanelSteps ? steps - s : kPanelSteps);
+    decode_panel<kType>(weight, rows, s, panel);
+    multiply_panel(panel, tokens.in, tokens.count, s * kStep, row, sums);
+  }
+  if (is_plain(kType) && weight.columns % kStep != 0) {
+    multiply_rest<kType>(weight, rows, row, tokens, panel, sums);
+  }
 }
 
 // At most kPanelRows rows.
@@ -198,24 +226,22 @@ template <DType kType>
 void multiply_rows(const WeightRows& weight, Share rows, const TokenBlock& tokens,
                    const Finish& finish) {
   Panel panel;
-  panel.rows = int((rows.last - rows.first + kTileRows - 1) / kTileRows * kTileRows);
-  for (int64_t r = rows.last - rows.first; r < panel.rows; ++r) {
-    std::memset(panel.values[r], 0, sizeof panel.values[r]);
-  }
+  if (rows.last - rows.first < kPanelRows) std::memset(&panel, 0, sizeof panel);
   PanelSums sums;
   std::memset(sums, 0, sizeof sums[0] * size_t(tokens.count));
-  const int64_t steps = weight.columns / kStep;
-  for (int64_t s = 0; s < steps; s += kPanelSteps) {
-    panel.steps = int(steps - s < kPanelSteps ? steps - s : kPanelSteps);
-    decode_panel<kType>(weight, rows, s, panel);
-    multiply_panel(panel, tokens.in, tokens.count, s * kStep, sums);
-  }
-  if (is_plain(kType) && weight.columns % kStep != 0) {
-    multiply_rest<kType>(weight, rows, tokens, panel, sums);
+  for (int64_t r = rows.first; r < rows.last; r += kTileRows) {
+    const Share tile{r, min_of(r + kTileRows, rows.last)};
+    multiply_tile_rows<kType>(weight, tile, int(r - rows.first), tokens, panel, sums);
   }
   for (int t = 0; t < tokens.count; ++t) {
-    for (int64_t r = rows.first; r < rows.last; ++r) {
-      finish.store(tokens.out[t], r, sum_lanes(sums[t][r - rows.first]));
+    for (int64_t r = rows.first; r < rows.last; r += kLanes) {
+      Floats lanes[kLanes];
+      for (int i = 0; i < kLanes; ++i) lanes[i] = sums[t][r - rows.first + i];
+      float values[kLanes];
+      store(values, sum_rows(lanes));
+      for (int64_t i = r; i < min_of(r + kLanes, rows.last); ++i) {
+        finish.store(tokens.out[t], i, values[i - r]);
+      }
     }
   }
 }
@@ -251,7 +277,7 @@ void multiply(const MatmulParams& p, Share rows) {
 }
 
 void matmul(const MatmulParams& p, const Launch& launch) {
-  const Share rows = share_of(p.weight.rows, launch, kPanelRows);
+  const Share rows = share_of(p.weight.rows, launch, kShareRows);
   with_dtype(p.weight.dtype, [&]<DType kType>() { multiply<kType>(p, rows); });
 }
 
@@ -275,7 +301,7 @@ void multiply_experts(const ExpertMatmulParams& p, Share rows) {
 }
 
 void expert_matmul(const ExpertMatmulParams& p, const Launch& launch) {
-  const Share rows = share_of(p.weight.rows, launch, kPanelRows);
+  const Share rows = share_of(p.weight.rows, launch, kShareRows);
   with_dtype(p.weight.dtype, [&]<DType kType>() { multiply_experts<kType>(p, rows); });
 }
 

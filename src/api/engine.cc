@@ -95,6 +95,7 @@ class Opening {
             .batch_tokens = options_.scheduler.step_tokens,
             .kv_type = options_.cache.kv_type,
             .kernels = options_.kernels,
+            .weights = options_.weights,
             .source = options_.source,
             .progress = options_.progress};
   }
@@ -104,7 +105,8 @@ class Opening {
         {.kind = Device::kCpu, .threads = int(options_.threads), .kernel_set = options_.kernels});
     if (!device.ok()) return device.status();
     impl_.device = *std::move(device);
-    auto model = Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress);
+    auto model =
+        Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress, plan.repack);
     if (!model.ok()) return model.status();
     impl_.transformer = std::make_unique<Transformer>(*std::move(model));
     impl_.executor = std::make_unique<engine::TransformerExecutor>(*impl_.transformer);

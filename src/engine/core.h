@@ -9,7 +9,8 @@
 //
 // Invariants, all checked by check_integrity():
 //   (1) a sequence that is not over is in the scheduler exactly once
-//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and nobody else
+//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and by nobody
+//       else
 //   (3) blocks of a sequence stay until no step in flight refers to it
 #pragma once
 

@@ -10,6 +10,7 @@
 #include "engine/live.h"
 #include "llmos/status.h"
 #include "model/batch.h"
+#include "model/workspace.h"
 
 namespace llmos::engine {
 

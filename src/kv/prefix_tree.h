@@ -152,8 +152,8 @@ class PrefixTree {
   // The table loses these tokens. False when there is nothing to gain: then the table keeps them.
   bool keep_tail(const PrefixLease& lease, std::span<const TokenId> tokens, BlockTable& table);
 
-  // Ends the lease of a sequence whose blocks turned out to be wrong: those that no other lease, and
-  // no longer sequence in the cache, stands on are evicted at once.
+  // Ends the lease of a sequence whose blocks turned out to be wrong: those that no other lease,
+  // and no longer sequence in the cache, stands on are evicted at once.
   void disown(PrefixLease lease);
 
   // Keeps the path of these tokens' whole blocks until unpin, as far as it is known now. Answers
