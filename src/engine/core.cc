@@ -57,6 +57,7 @@ Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mail
 
 Core::~Core() {
   if (running_) static_cast<void>(runner_.finish());  // it reads what goes below
+  tick();
   end_all(Status(Code::kCancelled, "the engine was closed"));
 }
 
@@ -90,16 +91,19 @@ Status Core::make_scheduler() {
   return {};
 }
 
-double Core::now() const { return std::chrono::duration<double>(clock_.now() - start_).count(); }
+double Core::clock_now() const {
+  return std::chrono::duration<double>(clock_.now() - start_).count();
+}
 
 // At depth 0 a step is planned, computed and committed in one turn. At depth 1 the next one is
 // planned while the last one runs, and committed results are delivered while the next one runs.
 bool Core::turn() {
+  tick();
   hear();
-  const double planning = now();
+  const double planning = tick();
   Step* planned = plan();
   Step* const running = std::exchange(running_, nullptr);
-  const double planned_at = now();
+  const double planned_at = tick();
   if (running) {
     collect(*running, planned);
     if (!running->failure.ok() && planned) {
@@ -116,9 +120,10 @@ bool Core::turn() {
     running_ = planned;
   } else {
     collect(*planned, nullptr);
-    const double committing = now();
+    const double committing = tick();
     commit(*planned);
-    meters_.planning.record_exclusive(uint64_t((planned_at - planning + now() - committing) * 1e9));
+    meters_.planning.record_exclusive(
+        uint64_t((planned_at - planning + tick() - committing) * 1e9));
   }
   return true;
 }
@@ -127,7 +132,9 @@ std::chrono::nanoseconds Core::idle_time() const {
   // Often enough to notice stalled readers and deadlines that no event announces.
   constexpr double kLongest = 0.1;
   double seconds = std::min(kLongest, std::max(idle_seconds_, 0.0));
-  if (!deadlines_.empty()) seconds = std::min(seconds, deadlines_.top().first - now());
+  if (!deadlines_.empty()) {
+    seconds = std::min(seconds, deadlines_.top().first - clock_now());
+  }
   constexpr double kShortest = 1e-4;
   return std::chrono::nanoseconds(int64_t(std::max(seconds, kShortest) * 1e9));
 }

@@ -87,7 +87,10 @@ class Core {
   Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mailbox& mailbox,
        Meters& meters, Clock& clock);
   Status make_scheduler();
-  double now() const;
+  // Seconds since the start, as tick() last read the clock: once for each phase of a turn.
+  double now() const { return now_; }
+  double tick() { return now_ = clock_now(); }
+  double clock_now() const;
 
   // Arrivals and ends (core_requests.cc).
   void hear();
@@ -182,6 +185,7 @@ class Core {
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
   bool found_all_ = false;  // in this plan: the cache had all that was planned of a sequence
+  double now_ = 0;
   double idle_seconds_ = 0;
 };
 

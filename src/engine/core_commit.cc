@@ -22,13 +22,13 @@ uint64_t nanos(double seconds) { return uint64_t(std::max(seconds, 0.0) * 1e9); 
 
 void Core::launch(Step& step) {
   pool_.run_copies();  // of block tables that moved their ends while the step was planned
-  step.started = now();
+  step.started = tick();
   runner_.start(step.batch());
 }
 
 void Core::collect(Step& step, Step* planned) {
   const Result<std::span<const float>> logits = runner_.finish();
-  step.ended = now();
+  step.ended = tick();
   if (!logits.ok()) {
     step.failure = logits.status();
     return;
@@ -323,11 +323,13 @@ void Core::reopen() {
 void Core::record(const Step& step) {
   const double seconds = step.ended - step.started;
   uint32_t prompt = 0, decodes = 0;
-  uint64_t context = 0;
+  uint64_t context = 0, held = 0, room = 0;
   for (const StepEntry& entry : step.entries) {
     prompt += entry.prompt;
     decodes += entry.prompt == 0 ? entry.tokens : 0;
     context += uint64_t(entry.position) + entry.tokens;
+    held += uint64_t(entry.sequence->table.tokens());
+    room += entry.sequence->table.blocks().size() * uint64_t(block_tokens_);
   }
   scheduler_->step_done(seconds, now());
   if (costs_.observe(prompt, decodes, context, seconds)) scheduler_->set_costs(costs_.costs());
@@ -337,6 +339,7 @@ void Core::record(const Step& step) {
   if (steps_done_ % kPublishEvery == 0) {
     mailbox_.publish(scheduler_->load(), scheduler_->costs(), options_.waiting_seconds_max);
   }
+  if (room > 0) meters_.kv_waste_ppm.set((room - held) * 1'000'000 / room);
   meters_.steps.add();
   meters_.prompt_tokens.add(prompt);
   meters_.step.record_exclusive(nanos(seconds));

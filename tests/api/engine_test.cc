@@ -211,9 +211,32 @@ TEST(Engine, AHookChangesItsOwnRequestOnly) {
   }
 }
 
-// The small ring keeps the request from ending before it is cancelled.
+// Even ids, and no more than six of them.
+class SixEven : public TokenMask {
+ public:
+  bool allow(const LogitsContext& context, std::span<uint64_t> mask) override {
+    std::fill(mask.begin(), mask.end(), 0x5555555555555555u);
+    return context.tokens.size() - context.prompt_tokens < 6;
+  }
+};
+
+TEST(Engine, AMaskDecidesWhatMayCome) {
+  for (const bool overlap : {false, true}) {
+    Engine engine = open_engine({.overlap = overlap});
+    SixEven mask;
+    Request request = greedy(kPrompt, 50);
+    request.token_mask = &mask;
+    request.choices = 2;
+    const Reply reply = engine.generate(request).value();
+    EXPECT_EQ(reply.tokens.size(), 6u);
+    EXPECT_EQ(reply.others[0].tokens, reply.tokens);
+    EXPECT_EQ(reply.finish, Finish::kStop);
+    for (const TokenId id : reply.tokens) EXPECT_EQ(id % 2, 0);
+  }
+}
+
 TEST(Engine, CancelsAndGoesOn) {
-  Engine engine = open_engine({.stream_tokens = 4});
+  Engine engine = open_engine({.stream_tokens = 4});  // it cannot end before it is cancelled
   Stream stream = engine.submit(greedy(kPrompt, 100)).value();
   static_cast<void>(stream.next());
   stream.cancel();

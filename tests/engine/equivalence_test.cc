@@ -405,6 +405,8 @@ struct Setup {
   DType kv;
 };
 
+void PrintTo(const Setup& setup, std::ostream* out) { *out << setup.model; }
+
 class Equivalence : public ::testing::TestWithParam<Setup> {};
 
 TEST_P(Equivalence, OfEveryRequest) {
