@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace cli {
 namespace {
@@ -12,6 +13,20 @@ std::string column(std::string text) {
   constexpr size_t kHelpColumn = 26;
   text.resize(std::max(text.size() + 1, kHelpColumn), ' ');
   return text;
+}
+
+// "  also --a N, --b X," and as many lines more as a terminal of 100 columns needs.
+std::string rare_lines(const std::vector<std::string>& words) {
+  constexpr size_t kColumns = 100;
+  std::string text, line = "  also";
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string word = ' ' + words[i] + (i + 1 < words.size() ? "," : "");
+    if (line.size() + word.size() > kColumns) {
+      text += std::exchange(line, "      ") + '\n';
+    }
+    line += word;
+  }
+  return words.empty() ? text : text + line + '\n';
 }
 
 const Flag& find_flag(const Usage& usage, std::string_view name) {
@@ -45,12 +60,17 @@ std::string help_text(const Usage& usage) {
   text += "\n\nusage: ";
   text += usage.summary;
   text += "\n\n";
+  std::vector<std::string> rare;
   for (const Flag& flag : usage.flags) {
-    text += column("  " + std::string(flag.name) + (flag.value ? " " : "") +
-                   (flag.value ? flag.value : ""));
-    text += flag.help;
-    text += '\n';
+    std::string word = flag.name;
+    if (flag.value) word += ' ' + std::string(flag.value);
+    if (!flag.help) {
+      rare.push_back(std::move(word));
+    } else {
+      text += column("  " + std::move(word)) + flag.help + '\n';
+    }
   }
+  text += rare_lines(rare);
   return text + "\nexample: " + usage.example + '\n';
 }
 

@@ -17,7 +17,7 @@ namespace cli {
 struct Flag {
   const char* name;   // "--model"
   const char* value;  // what stands behind it in the help, or null: a switch
-  const char* help;
+  const char* help;   // null: for few; only named in the help, explained in README.md
 };
 
 // What a subcommand takes, and its help. `places` are required.

@@ -5,14 +5,20 @@
 
 namespace cli {
 
+std::span<const Command* const> commands() {
+  static const Command* const all[] = {&kRun,     &kChat,     &kBench, &kTop,      &kTokenize,
+                                       &kInspect, &kQuantize, &kScore, &kTemplate, &kCompletion};
+  return all;
+}
+
 std::vector<Flag> with_model_flags(std::vector<Flag> flags) {
   const Flag common[] = {
       {"--threads", "N", "threads that compute (default: one per core)"},
       {"--ctx", "N", "most tokens of prompt and answer (default: the model's, at most 4096)"},
-      {"--batch", "N", "tokens computed in one step (default 512)"},
-      {"--kv-type", "T", "f32, f16, bf16 or q8_0 keys and values (default f32)"},
-      {"--kernels", "NAME", "the kernel set (default: the best of this machine)"},
-      {"--weights", "HOW", "auto, mapped or repacked (default: auto)"},
+      {"--batch", "N", nullptr},
+      {"--kv-type", "T", nullptr},
+      {"--kernels", "NAME", nullptr},
+      {"--weights", "HOW", nullptr},
   };
   flags.insert(flags.end(), std::begin(common), std::end(common));
   return flags;

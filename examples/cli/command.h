@@ -5,6 +5,8 @@
 #include <llmos/model.h>
 #include <llmos/status.h>
 
+#include <span>
+
 #include "arguments.h"
 
 namespace cli {
@@ -17,11 +19,18 @@ struct Command {
 };
 
 extern const Command kRun;
+extern const Command kChat;
+extern const Command kBench;
+extern const Command kTop;
 extern const Command kTokenize;
 extern const Command kInspect;
 extern const Command kQuantize;
 extern const Command kScore;
 extern const Command kTemplate;
+extern const Command kCompletion;
+
+// All, in the order of the help.
+std::span<const Command* const> commands();
 
 // The flags by which every command that loads a model chooses how, and their reading.
 std::vector<Flag> with_model_flags(std::vector<Flag> flags);

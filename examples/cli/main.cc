@@ -15,13 +15,11 @@
 namespace cli {
 namespace {
 
-const Command* const kCommands[] = {&kRun, &kTokenize, &kInspect, &kQuantize, &kScore, &kTemplate};
-
 std::string overview() {
   std::string text = "llmos " + std::string(llmos::version()) +
                      ": run language models from the command line\n\n"
                      "usage: llmos COMMAND [flags]     (llmos COMMAND --help explains one)\n\n";
-  for (const Command* command : kCommands) {
+  for (const Command* command : commands()) {
     std::string name = command->name;
     name.resize(12, ' ');
     text += "  " + name + command->line + '\n';
@@ -67,7 +65,7 @@ int run(std::span<char* const> words) {
   if (name == "--version") {
     return write_stdout("llmos " + std::string(llmos::version()) + "\n").ok() ? 0 : 1;
   }
-  for (const Command* command : kCommands) {
+  for (const Command* command : commands()) {
     if (command->name == name) return run_command(*command, words.subspan(1));
   }
   return fail("unknown command \"" + std::string(name) + "\" (llmos --help lists them)", 2);

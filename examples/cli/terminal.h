@@ -20,6 +20,9 @@ llmos::Result<std::string> read_file(const std::string& path);
 llmos::Status write_stdout(std::string_view text);
 bool stdout_is_terminal();
 
+// As printf, at most 511 bytes.
+__attribute__((format(printf, 1, 2))) std::string formatted(const char* format, ...);
+
 // "1.5 GiB", "12.0 KiB", "17 bytes".
 std::string bytes_text(uint64_t bytes);
 

@@ -2,59 +2,44 @@
 """The words and the sentence forms of tales.py."""
 
 NAMES = {
-    "f": """Mira Odile Tessa Juna Ilka Wren Petra Salme Noor Brida Hanne Lotte Vesna Kaia Runa Elin Dora Maren Sunniva
-        Tova Zelda Inka Fenna Greta Ysolde Amra Bela Cosima Delia Esra Flora Hedda Iris Jorun Kezia Liv Malva Nives
-        Opal Perla""".split(),
-    "m": """Tobin Arlo Casper Emil Fabian Gustav Hugo Ivo Jasper Kilian Linus Matteo Nils Oskar Pavel Quentin Rufus
-        Silas Timo Ulric Viggo Wendel Yorick Zeno Anton Boris Cyril Dario Edvin Florin Gideon Henrik Jonas Knut Laszlo
-        Milo Orson Piet Ruben Soren""".split(),
+    "f": """Mira Odile Tessa Juna Ilka Wren Petra Salme Noor Hanne Lotte Vesna Runa Elin Dora Maren Greta Flora Iris
+        Perla""".split(),
+    "m": """Tobin Arlo Casper Emil Fabian Gustav Hugo Ivo Jasper Kilian Linus Nils Oskar Pavel Rufus Silas Timo Anton
+        Boris Henrik""".split(),
 }
 
 FREE = {
-    "kind": """baker weaver fisher shepherd clockmaker gardener potter miller sailor painter beekeeper drummer
-        carpenter tailor goatherd juggler cobbler glassblower lamplighter ferryman fox badger otter hedgehog hare owl
-        squirrel beaver raven mouse heron turtle goose lynx wolf bear mole crane stork wren""".split(),
+    "kind": """baker weaver fisher shepherd gardener potter miller sailor painter beekeeper drummer carpenter tailor
+        cobbler ferryman fox badger otter hedgehog hare owl beaver raven heron""".split(),
     "hero_look": """young quiet curious cheerful clever shy stubborn patient hungry nimble sleepy brave honest restless
-        kindly careful dreamy lonely proud gentle bold thrifty merry tidy wiry freckled red-cheeked long-legged
-        soft-spoken wide-eyed""".split(),
+        kindly careful lonely proud gentle merry""".split(),
     "thing_kind": """lantern key kettle compass bell whistle mirror button spoon drum flute map ladder basket clock
-        coin ring candle bottle brush hammer needle kite boat wheel feather pebble scarf hat cup chest book harp spade
-        bucket rope tin box marble top comb ladle pipe thimble anchor sled plum pear loaf cheese jar""".split(),
-    "thing_look": """rusty copper tiny golden crooked silver painted cracked wooden dusty blue speckled heavy hollow
-        glass shiny borrowed broken striped round velvet yellow polished carved leather green lost wonderful frozen
-        mended humming scarlet dented ivory knotted lucky magic mossy narrow odd patched purple quaint ragged sooty
-        thin twisted useful warm white woollen worn ancient""".split(),
-    "place": """mill harbour orchard forest tower bridge meadow village castle cave island market valley bakery barn
-        lighthouse garden mountain quarry river shed swamp temple tunnel vineyard well windmill workshop cottage cellar
-        chapel cliff crossroads ferry field fountain gate hill inn lake library palace""".split(),
+        coin ring candle bottle hammer needle kite boat wheel feather scarf hat cup book harp anchor plum""".split(),
+    "thing_look": """rusty copper tiny golden crooked silver painted cracked wooden dusty blue heavy hollow glass shiny
+        borrowed broken striped round yellow carved leather green lost frozen lucky purple warm""".split(),
+    "place": """mill harbour orchard forest tower bridge meadow village castle cave island market valley barn
+        lighthouse mountain quarry river swamp temple vineyard windmill cottage lake""".split(),
     "place_look": """old windy sunny silent crowded misty northern southern hidden stony sleepy steep shady lonely
-        distant foggy snowy grassy salty narrow broad empty busy famous gloomy green hollow crooked quiet ruined
-        upper lower western eastern muddy leafy white black sandy rainy""".split(),
-    "weather": """rain snow fog wind sunshine thunder frost drizzle hail moonlight heat twilight mist starlight
-        dust""".split(),
-    "time": """morning evening afternoon Monday Tuesday Wednesday Thursday Friday Saturday Sunday winter summer spring
-        autumn market-day holiday harvest-day""".split(),
-    "food": """soup bread plums porridge honey apples pancakes cheese dumplings walnuts stew cherries noodles figs
-        biscuits pears carrots turnips berries pudding beans chestnuts onions butter""".split(),
-    "animal": """cat crow donkey pony rooster cricket frog snail moth beetle swan lizard bat toad spider duck lamb calf
-        sparrow magpie""".split(),
-    "feeling": """happy proud tired glad grateful calm lucky merry hopeful warm content giddy cheerful relieved
-        pleased""".split(),
+        distant foggy snowy grassy empty gloomy quiet ruined muddy rainy""".split(),
+    "weather": """rain snow fog wind sunshine thunder frost drizzle hail moonlight heat mist""".split(),
+    "time": """morning evening afternoon Monday Tuesday Friday Sunday winter summer spring autumn holiday""".split(),
+    "food": """soup bread plums porridge honey apples pancakes cheese dumplings walnuts stew cherries biscuits pears
+        carrots berries""".split(),
+    "animal": """cat crow donkey pony rooster cricket frog snail moth lizard toad duck lamb sparrow""".split(),
+    "feeling": """happy proud tired glad grateful calm lucky merry hopeful warm content cheerful""".split(),
     "worry": """worried sad afraid puzzled gloomy nervous angry lonely cross upset startled doubtful""".split(),
     "manner": """slowly quickly softly bravely carefully quietly loudly gladly calmly eagerly firmly gently proudly
         patiently wisely boldly""".split(),
-    "number": """two three four five six seven eight nine ten eleven twelve twenty thirty forty""".split(),
-    "colour": """red blue green yellow brown grey black white orange purple pink silver golden violet""".split(),
-    "deed": """sang danced whistled laughed slept cooked rested clapped hummed cheered waited smiled listened
-        dreamed""".split(),
+    "number": """two three four five six seven eight nine ten twelve twenty thirty""".split(),
+    "colour": """red blue green yellow brown grey black white orange purple pink golden""".split(),
+    "deed": """sang danced whistled laughed slept rested clapped hummed cheered waited smiled dreamed""".split(),
     "hide": """behind under beside inside above near""".split(),
     "furniture": """stove table bench barrel cupboard window ladder chimney fence gate hedge wall staircase bed shelf
-        door haystack woodpile oven wagon""".split(),
-    "skill": """knots riddles songs stars tides roots locks clouds bees numbers letters recipes stories tracks winds
-        stones""".split(),
+        door""".split(),
+    "skill": """knots riddles songs stars tides roots locks clouds bees numbers letters stories""".split(),
 }
 
-PLOT = ["opening", "custom", "loss", "feeling", "advice", "journey", "meeting", "obstacle", "answer", "finding",
+PLOT = ["opening", "loss", "feeling", "advice", "journey", "meeting", "obstacle", "answer", "finding",
         "return", "feast", "ending"]
 
 FORMS = {
@@ -64,13 +49,6 @@ FORMS = {
         "{hero} was a {hero_look} {kind} from the {home_look} {home}.",
         "A {hero_look} {kind} named {hero} had a house beside the {home_look} {home}.",
         "Long ago, a {hero_look} {kind} by the name of {hero} came to live at the {home_look} {home}.",
-    ],
-    "custom": [
-        "Every {time} {hero_he} {deed} and ate {food} with a {colour} {animal}.",
-        "On each {time} {hero_he} cooked {food} for {number} {colour} {animal}s.",
-        "{hero_his} best friend was a {colour} {animal} that liked {food} and {weather}.",
-        "{hero_he} loved {weather}, {food} and {skill}, but most of all {hero_his} {colour} {animal}.",
-        "{hero_he} knew much about {skill} and sold {food} every {time}.",
     ],
     "loss": [
         "One {time}, in the {weather}, {hero_his} {thing_look} {thing_kind} was gone.",

@@ -2,31 +2,36 @@
 """Makes the models of this folder from text that it generates itself.
 
     pip install -r requirements.txt
-    python train.py tokenizer tale draft sums --out DIR      # or some of them; tale and draft in this order
+    python train.py tokenizer tale sums draft --out DIR      # or some of them; the tokenizer first, draft after tale
 
-Everything is seeded; on another machine the weights differ in their last bits. The models are Llamas, written as Hugging
-Face directories with the tokenizer beside them.
+DIR gets tokenizer.json and a checkpoint NAME.pt of each model every two minutes; a run that was broken off goes on from
+there. Everything is seeded; on another machine the weights differ in their last bits.
 """
 import argparse
 import dataclasses
 import json
-import math
+import os
 import pathlib
 import random
 import time
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM
+from torch.nn import functional as F
 
 import sums
 import tales
+from llama import Llama, Shape
 
 BEGIN, END, USER, ASSISTANT, SYSTEM = SPECIALS = ["<|begin|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
 VOCABULARY = 1024
-CONTEXT = 512
-STORIES = 20_000
-HELD_OUT = 500
+CONTEXT = 768  # two questions with their stories
+CHUNK_STEPS = 100  # batches made at a time
+HELD_OUT_SEED = 2
+CHECKPOINT_SECONDS = 120
+WARMUP_STEPS = 40
+DECAY_PART = 0.3  # of the steps, at the end: the rate falls to 0; before that it is constant
+IGNORED = -100
 
 
 @dataclasses.dataclass
@@ -35,29 +40,42 @@ class Recipe:
     layers: int
     heads: int
     ffn: int
-    epochs: int
-    batch: int  # rows of CONTEXT tokens
+    steps: int
+    batch: int  # documents
     rate: float
+
+    def shape(self):
+        return Shape(VOCABULARY, self.dim, self.layers, self.heads, self.ffn, CONTEXT)
 
 
 RECIPES = {
-    "tale": Recipe(dim=160, layers=5, heads=5, ffn=448, epochs=5, batch=8, rate=2e-3),
-    "draft": Recipe(dim=64, layers=2, heads=2, ffn=192, epochs=4, batch=8, rate=4e-3),
-    "sums": Recipe(dim=128, layers=4, heads=4, ffn=352, epochs=120, batch=8, rate=1e-3),
+    "tale": Recipe(dim=128, layers=4, heads=4, ffn=448, steps=2000, batch=16, rate=4e-3),
+    "draft": Recipe(dim=64, layers=2, heads=2, ffn=192, steps=1500, batch=16, rate=5e-3),
+    "sums": Recipe(dim=96, layers=3, heads=3, ffn=256, steps=2000, batch=256, rate=3e-3),
 }
 
 
-def document(rng):
-    """A story, half of them as the answer to a question."""
-    bound, story = tales.tell(rng)
-    if rng.random() < 0.5:
-        return f"{BEGIN}{story}{END}"
-    thing = tales.with_article(f"a {bound['thing_look']} {bound['thing_kind']}")
-    wish = rng.choice([
+def wish_for(bound, rng):
+    thing = f"{bound['thing_look']} {bound['thing_kind']}"
+    article = "an" if thing[0] in "aeiou" else "a"
+    return rng.choice([
         "Tell me a story about {hero} and {thing}.", "Tell a story about {hero}.", "Write a story about {thing}.",
         "I want to hear about {hero} and {friend}.", "Tell me a story.",
-    ]).format(hero=bound["hero"], friend=bound["friend"], thing=thing[0].lower() + thing[1:])
-    return f"{BEGIN}{USER}{wish}{END}{ASSISTANT}{story}{END}"
+    ]).format(hero=bound["hero"], friend=bound["friend"], thing=f"{article} {thing}")
+
+
+def exchange(rng):
+    """A question and the story that answers it."""
+    bound, story = tales.tell(rng)
+    return f"{USER}{wish_for(bound, rng)}{END}{ASSISTANT}{story}{END}"
+
+
+def document(rng):
+    """A story, or (half of them) a chat: some with a system text, some with two questions."""
+    if rng.random() < 0.5:
+        return f"{BEGIN}{tales.tell(rng)[1]}{END}"
+    system = f"{SYSTEM}You tell stories.{END}" if rng.random() < 0.2 else ""
+    return BEGIN + system + "".join(exchange(rng) for _ in range(2 if rng.random() < 0.06 else 1))
 
 
 def corpus(seed, count):
@@ -65,12 +83,9 @@ def corpus(seed, count):
     return [document(rng) for _ in range(count)]
 
 
-def training_stories():
-    return corpus(1, STORIES)
-
-
-def held_out_stories():
-    return corpus(2, HELD_OUT)
+def chunk_documents(recipe, chunk):
+    """What the steps of a chunk learn from; every chunk has new stories."""
+    return corpus(1000 + chunk, CHUNK_STEPS * recipe.batch)
 
 
 def train_tokenizer(out):
@@ -79,72 +94,123 @@ def train_tokenizer(out):
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     tokenizer.decoder = decoders.ByteLevel()
     questions = [question + answer for question, answer in sums.split()[0][:2000]]
-    tokenizer.train_from_iterator(training_stories()[:4000] + questions, trainers.BpeTrainer(
+    tokenizer.train_from_iterator(corpus(1, 4000) + questions, trainers.BpeTrainer(
         vocab_size=VOCABULARY, special_tokens=SPECIALS, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False))
     tokenizer.save(str(out / "tokenizer.json"))
 
 
-def rows_of(tokenizer, documents, rng):
-    """Documents in a random order, one behind the other, cut into rows."""
-    documents = list(documents)
-    rng.shuffle(documents)
-    ids = [i for encoding in tokenizer.encode_batch(documents) for i in encoding.ids]
-    rows = len(ids) // CONTEXT
-    return torch.tensor(ids[: rows * CONTEXT]).view(rows, CONTEXT)
+def padded(rows):
+    """(ids, targets) of rows of (ids, targets), filled up to one length."""
+    length = max(len(ids) for ids, _ in rows)
+    ids = torch.zeros(len(rows), length, dtype=torch.long)
+    targets = torch.full((len(rows), length), IGNORED)
+    for i, (row, target) in enumerate(rows):
+        ids[i, : len(row)], targets[i, : len(row)] = torch.tensor(row), torch.tensor(target)
+    return ids, targets
 
 
-def new_model(recipe, tokenizer):
+def tale_batches(tokenizer, recipe, chunk):
+    """Documents of like length together, so that little is padding."""
+    rows = sorted((e.ids for e in tokenizer.encode_batch(chunk_documents(recipe, chunk))), key=len)
+    batches = [rows[i : i + recipe.batch] for i in range(0, len(rows), recipe.batch)]
+    random.Random(chunk).shuffle(batches)
+    return [padded([(ids[:-1], ids[1:]) for ids in batch]) for batch in batches]
+
+
+def sums_batches(tokenizer, recipe, chunk):
+    """Only the answers count."""
+    rng, rows = random.Random(chunk), []
+    for question, answer in rng.choices(sums.split()[0], k=CHUNK_STEPS * recipe.batch):
+        asked = tokenizer.encode(BEGIN + question).ids
+        answered = tokenizer.encode(answer + END).ids
+        ids = asked + answered
+        rows.append((ids[:-1], [IGNORED] * (len(asked) - 1) + answered))
+    return [padded(rows[i : i + recipe.batch]) for i in range(0, len(rows), recipe.batch)]
+
+
+def optimizers_of(model, rate):
+    """Muon for the matrices of the layers, AdamW for the embedding and the norms."""
+    matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and name.startswith("blk")]
+    others = [p for name, p in model.named_parameters() if not (p.dim() == 2 and name.startswith("blk"))]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def rate_at(step, steps, rate):
+    return rate * min(1, (step + 1) / WARMUP_STEPS, (steps - step) / (steps * DECAY_PART))
+
+
+def loss_of(model, teacher, ids, targets):
+    """(what is minimised, cross entropy); a teacher's predictions count for three quarters."""
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(ids)
+    logits = logits.flatten(0, 1).float()
+    entropy = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED)
+    if not teacher:
+        return entropy, entropy
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        goal = torch.softmax(teacher(ids).flatten(0, 1).float(), -1)
+    counted = targets.flatten() != IGNORED
+    apart = F.kl_div(torch.log_softmax(logits[counted], -1), goal[counted], reduction="batchmean")
+    return entropy / 4 + apart * 3 / 4, entropy
+
+
+def save(path, state):
+    torch.save(state, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
+
+
+def learn(name, out, recipe, batches_of, teacher=None):
     torch.manual_seed(1)
-    return LlamaForCausalLM(LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=recipe.dim, intermediate_size=recipe.ffn, num_hidden_layers=recipe.layers,
-        num_attention_heads=recipe.heads, max_position_embeddings=CONTEXT, tie_word_embeddings=True,
-        bos_token_id=tokenizer.token_to_id(BEGIN), eos_token_id=tokenizer.token_to_id(END), rms_norm_eps=1e-5))
-
-
-def learn(name, tokenizer, documents_of, teacher=None):
-    """`documents_of(epoch)` is the text of an epoch; a teacher's predictions count half."""
-    recipe = RECIPES[name]
-    model = new_model(recipe, tokenizer)
-    steps_of_epoch = len(rows_of(tokenizer, documents_of(0), random.Random(0))) // recipe.batch
-    steps = steps_of_epoch * recipe.epochs
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.05)
-    begin, step, shown = time.time(), 0, 0.0
-    for epoch in range(recipe.epochs):
-        rows = rows_of(tokenizer, documents_of(epoch), random.Random(epoch))
-        for batch in rows[: steps_of_epoch * recipe.batch].split(recipe.batch):
-            part = step / steps
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.rate * min(1, (step + 1) / 100) * (0.05 + 0.95 * (1 + math.cos(math.pi * part)) / 2)
-            with torch.autocast("cpu", torch.bfloat16):
-                result = model(input_ids=batch, labels=batch)
-            loss = result.loss
-            if teacher:
-                with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                    goal = torch.softmax(teacher(input_ids=batch).logits.float(), -1)
-                found = torch.log_softmax(result.logits.float(), -1)
-                loss = loss / 2 + torch.nn.functional.kl_div(found, goal, reduction="none").sum(-1).mean() / 2
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    model, path = Llama(recipe.shape()), out / f"{name}.pt"
+    optimizers = optimizers_of(model, recipe.rate)
+    state = {"step": 0, "seconds": 0.0, "loss": 0.0}
+    if path.exists():
+        state = torch.load(path)
+        model.load_state_dict(state["model"])
+        for optimizer, was in zip(optimizers, state["optimizers"]):
+            optimizer.load_state_dict(was)
+    begin, saved, batches = time.time() - state["seconds"], time.time(), None
+    for step in range(state["step"], recipe.steps):
+        if batches is None or step % CHUNK_STEPS == 0:
+            batches = batches_of(step // CHUNK_STEPS)
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group["lr"] = rate_at(step, recipe.steps, recipe.rate)
+        loss, entropy = loss_of(model, teacher, *batches[step % CHUNK_STEPS])
+        model.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
             optimizer.step()
-            step += 1
-            shown = 0.98 * shown + 0.02 * float(result.loss.detach()) if step > 1 else float(result.loss.detach())
-            if step % 50 == 0:
-                print(f"{name}: step {step} of {steps}, loss {shown:.4f}, {time.time() - begin:.0f} s", flush=True)
-    return model.eval(), {"steps": step, "loss": round(shown, 4), "seconds": round(time.time() - begin)}
+        now = float(entropy.detach())
+        state["loss"] = state["loss"] * 0.95 + now * 0.05 if step else now
+        last = step + 1 == recipe.steps
+        if (step + 1) % 10 == 0 or last:
+            print(f"{name}: step {step + 1} of {recipe.steps}, loss {state['loss']:.4f}, "
+                  f"{time.time() - begin:.0f} s", flush=True)
+        if last or time.time() - saved > CHECKPOINT_SECONDS:
+            saved = time.time()
+            save(path, {"step": step + 1, "seconds": saved - begin, "loss": state["loss"], "steps": recipe.steps,
+                        "recipe": dataclasses.asdict(recipe), "model": model.state_dict(),
+                        "optimizers": [optimizer.state_dict() for optimizer in optimizers]})
 
 
-def sums_of_epoch(epoch):
-    questions = [f"{BEGIN}{question}{answer}{END}" for question, answer in sums.split()[0]]
-    random.Random(epoch).shuffle(questions)
-    return questions
+def load(out, name):
+    """(model, its checkpoint)."""
+    state = torch.load(out / f"{name}.pt", map_location="cpu")
+    model = Llama(Recipe(**state["recipe"]).shape())
+    model.load_state_dict(state["model"])
+    return model.eval(), state
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="+", choices=["tokenizer", "tale", "draft", "sums"])
     parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--steps", type=int, help="in place of the recipe's")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for what in arguments.what:
@@ -152,11 +218,10 @@ def main():
             train_tokenizer(arguments.out)
             continue
         tokenizer = Tokenizer.from_file(str(arguments.out / "tokenizer.json"))
-        teacher = LlamaForCausalLM.from_pretrained(arguments.out / "tale").eval() if what == "draft" else None
-        stories = training_stories() if what != "sums" else None
-        model, log = learn(what, tokenizer, (lambda epoch: stories) if stories else sums_of_epoch, teacher)
-        model.save_pretrained(arguments.out / what)
-        (arguments.out / what / "training.json").write_text(json.dumps(log) + "\n")
+        recipe = dataclasses.replace(RECIPES[what], **({"steps": arguments.steps} if arguments.steps else {}))
+        batches_of = sums_batches if what == "sums" else tale_batches
+        teacher = load(arguments.out, "tale")[0] if what == "draft" else None
+        learn(what, arguments.out, recipe, lambda chunk: batches_of(tokenizer, recipe, chunk), teacher)
 
 
 if __name__ == "__main__":

@@ -160,6 +160,19 @@ class LogitsHook {
   virtual void adjust(const LogitsContext& context, std::span<float> logits) = 0;
 };
 
+// Says which tokens may come next in an answer: a grammar, a schema, a list of choices. It must be
+// a function of the context, for an answer may be computed again, moved or verified in parts.
+//
+// Threads  The engine's only; it holds up the step, so it must be quick.
+// Failure  An exception ends this request with kInternal, and nobody else's.
+class TokenMask {
+ public:
+  virtual ~TokenMask() = default;
+  // Sets the bits of the tokens that may come next, bit (id % 64) of word (id / 64); all are 0 at
+  // the call. False: the answer is complete, and ends with kStop.
+  virtual bool allow(const LogitsContext& context, std::span<uint64_t> mask) = 0;
+};
+
 // Hears when a Stream that was empty has something to read, so that one thread can serve a thousand
 // streams: it tells that thread, which then calls try_next() until nothing comes.
 //
@@ -179,7 +192,10 @@ struct CachedBlock {
   uint32_t depth{};   // blocks before it in its sequence
   uint32_t tokens{};  // that it holds; fewer than a whole block's at the end of a sequence
   bool continues{};   // the request that made it had found its beginning in the cache
-  uint32_t group{};   // as group() answered when it was last used; 0 before that
+  // Bits of the number of tokens that the last request which held it had put out: 0 for 0, 1 for 1,
+  // 2 for 2 and 3, and so on. What is asked for one word is asked for more often than a chat.
+  uint32_t answer_bits{};
+  uint32_t group{};  // as group() answered when it was last used; 0 before that
 };
 
 // Decides which cached block goes when room is needed. The cache keeps its blocks in groups, each
@@ -190,7 +206,7 @@ struct CachedBlock {
 // Threads  The engine's, one call at a time. Must not throw.
 class EvictionPolicy {
  public:
-  static constexpr uint32_t kGroupsMax = 16;
+  static constexpr uint32_t kGroupsMax = 32;
 
   virtual ~EvictionPolicy() = default;
   // The group of a block that was just used (or made); below kGroupsMax. One group: least recently

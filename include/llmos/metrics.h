@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace llmos {
 
@@ -30,6 +32,50 @@ struct MessageSummary {
   double messages_per_second{};  // since the metrics were made or reset
   double bytes_per_second{};
   LatencySummary latency{};  // from the push to the pop
+};
+
+// What one tenant used.
+struct TenantUse {
+  std::string tenant{};
+  uint64_t requests{};
+  uint64_t prompt_tokens{};
+  uint64_t output_tokens{};
+  double kv_block_seconds{};
+};
+
+// An engine at one moment. Counts of requests and tokens are since it was opened.
+struct Metrics {
+  uint64_t submitted{};
+  uint64_t refused{};    // at submit: queue full, deadline hopeless
+  uint64_t completed{};  // stopped by themselves or at their length
+  uint64_t cancelled{};
+  uint64_t failed{};
+  uint64_t prompt_tokens{};  // computed, again after an eviction included
+  uint64_t cached_tokens{};  // of prompts, taken from the prefix cache
+  uint64_t output_tokens{};
+  uint64_t steps{};
+  uint64_t steps_failed{};
+  uint64_t preemptions{};
+  uint64_t recomputed_tokens{};
+  uint64_t swapped_tokens{};
+  uint64_t reopened{};  // times that the device was given up and opened again
+  uint32_t waiting{};   // sequences, by where they are
+  uint32_t running{};
+  uint32_t swapped{};
+  uint32_t parked{};
+  std::vector<uint32_t> waiting_by_level{};
+  uint32_t kv_blocks{};
+  uint32_t kv_blocks_free{};
+  uint32_t kv_blocks_cached{};  // held by the prefix cache alone
+  double kv_waste{};            // share of the sequences' blocks that holds no token
+  double utilisation{};         // share of the time that a step was running
+  LatencySummary step{};
+  LatencySummary planning{};          // a step's share that is not computing
+  LatencySummary scheduling_delay{};  // from the submission to the first step
+  LatencySummary first_token{};
+  LatencySummary token_gap{};  // between tokens of one answer
+  LatencySummary total{};
+  std::vector<TenantUse> tenants{};
 };
 
 }  // namespace llmos

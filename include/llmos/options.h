@@ -12,6 +12,7 @@
 #include <string>
 
 #include "llmos/extend.h"
+#include "llmos/types.h"
 
 namespace llmos {
 
@@ -70,6 +71,65 @@ struct Options {
   ThreadOptions threads{};
   MemoryOptions memory{};
   TraceOptions trace{};
+};
+
+// The engine's memory for keys and values, and what becomes of them.
+struct CacheOptions {
+  // Memory for keys and values; 0: what `sequences_max` sequences of a quarter of the context take,
+  // at least one of the whole context. More lets more sequences run at once.
+  uint64_t bytes{};
+  // Their element type: "f32", "f16", "bf16" or "q8_0"; empty: "f32". The smaller ones save memory
+  // and lose some precision.
+  std::string kv_type{};
+  // Tokens of a block. 16 suits all but measurements.
+  uint32_t block_tokens{16};
+  // Keeps what was computed, for requests of the same tenant that begin alike. Default on.
+  bool prefix{true};
+};
+
+struct SchedulerOptions {
+  // "mlfq" (empty means this), "fcfs", "sjf", "priority", "fair", "round-robin", "gittins-learned",
+  // "mlfq-skipjoin".
+  std::string policy{};
+  // A policy of the host's own in place of a named one; outlives the engine.
+  SchedulingPolicy* custom{};
+  // Sequences that run in one step; 0: 16. More raise throughput and slow each one down.
+  uint32_t sequences_max{};
+  // Tokens computed in one step, prompts and decodes; 0: 512. Fewer make the time between tokens
+  // steadier, more make prompts faster.
+  uint32_t step_tokens{};
+  // Sequences that may wait; a submit beyond it is refused.
+  uint32_t queue_max{1024};
+  // Refuses requests while somebody might have to wait longer than this; 0: never.
+  Millis waiting_max{};
+};
+
+// One engine.
+struct EngineOptions {
+  Device device{};
+  // Threads that compute; 0: one per core that this process may run on.
+  uint32_t threads{};
+  // The most tokens of one sequence, prompt and answer; 0: what the model was made for, but at most
+  // 4096.
+  uint32_t context{};
+  // The kernel set, one of kernel_sets(); empty: the best of this machine.
+  std::string kernels{};
+  // How quantised weights are kept: "auto" (empty means this), "mapped" or "repacked"; see
+  // ModelOptions (model.h).
+  std::string weights{};
+  CacheOptions cache{};
+  SchedulerOptions scheduler{};
+  // Tokens that wait for the reader of a stream, at most; its sequence is parked until it reads.
+  uint32_t stream_tokens{256};
+  // A stream that nobody reads for so long while it is full ends as cancelled; 0: never.
+  Millis reader_stall_max{30'000};
+  // Plans a step while the one before it runs, on a thread of its own. For devices beside the CPU;
+  // on a CPU it only takes time from the computing threads. Default off.
+  bool overlap{};
+  // Supplies the model's files instead of the file system; outlives the engine.
+  WeightSource* source{};
+  // Hears how loading advances and may end it; used during open() only.
+  LoadProgress* progress{};
 };
 
 }  // namespace llmos

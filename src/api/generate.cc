@@ -3,38 +3,10 @@
 
 #include "api/model_impl.h"
 #include "decode/sampler.h"
-#include "text/stop_matcher.h"
+#include "text/answer_text.h"
 
 namespace llmos {
 namespace {
-
-// From tokens to the text that a caller may see: whole characters, and nothing of a stop string.
-class AnswerText {
- public:
-  AnswerText(const Tokenizer* tokenizer, std::span<const TokenId> prompt,
-             const std::vector<std::string>& stop)
-      : stop_(stop) {
-    if (!tokenizer) return;
-    detokenizer_.emplace(*tokenizer);
-    // The prompt decides whether the answer's first space is part of the text.
-    for (const TokenId id : prompt) static_cast<void>(detokenizer_->push(id));
-  }
-
-  // Appends what became certain; true when a stop string is complete.
-  bool push(TokenId id, std::string& out) {
-    return detokenizer_ && stop_.push(detokenizer_->push(id), out);
-  }
-  bool finish(std::string& out) {
-    if (!detokenizer_) return false;
-    if (stop_.push(detokenizer_->finish(), out)) return true;
-    stop_.finish(out);
-    return false;
-  }
-
- private:
-  std::optional<Detokenizer> detokenizer_;
-  StopMatcher stop_;
-};
 
 // One answer while it grows.
 class Answer {

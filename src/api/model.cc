@@ -5,41 +5,13 @@
 #include <utility>
 
 #include "api/load_plan.h"
+#include "api/model_files.h"
 #include "api/model_impl.h"
 #include "api/model_info.h"
 #include "base/check.h"
-#include "format/tokenizer_gguf.h"
-#include "format/tokenizer_open.h"
 #include "model/architecture.h"
-#include "text/tokenizer_impl.h"
 
 namespace llmos {
-namespace {
-
-Result<TokenizerSpec> read_spec(const Checkpoint& checkpoint) {
-  if (checkpoint.kind() == CheckpointKind::kHuggingFace) {
-    return read_tokenizer_directory(checkpoint.directory());
-  }
-  if (!checkpoint.metadata().has("tokenizer.ggml.model")) {
-    return Status(Code::kNotFound, "no tokenizer in the file");
-  }
-  return read_gguf_tokenizer(checkpoint.metadata());
-}
-
-// The tokenizer that comes with the weights. Nothing where there is none; an error where there is
-// one that cannot be used.
-Result<std::optional<Tokenizer>> open_tokenizer(const Checkpoint& checkpoint) {
-  Result<Tokenizer> tokenizer = [&]() -> Result<Tokenizer> {
-    Result<TokenizerSpec> spec = read_spec(checkpoint);
-    if (!spec.ok()) return spec.status();
-    return make_tokenizer(*std::move(spec));
-  }();
-  if (tokenizer.ok()) return std::optional<Tokenizer>(*std::move(tokenizer));
-  if (tokenizer.status().code() == Code::kNotFound) return std::optional<Tokenizer>();
-  return tokenizer.status();
-}
-
-}  // namespace
 
 Status Model::Impl::start(const Checkpoint& checkpoint, const LoadPlan& load,
                           const ModelOptions& options) {

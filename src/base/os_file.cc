@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/os_file.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <limits>
 
 #include "base/os_memory.h"
@@ -265,6 +267,20 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   }
   content.resize(bytes);
   return content;
+}
+
+std::vector<std::string> code_paths() {
+  std::vector<std::string> paths;
+  Dl_info info{};
+  // A program's own code has the name that it was called by, which says nothing.
+  if (dladdr(reinterpret_cast<const void*>(&code_paths), &info) != 0 && info.dli_fname &&
+      info.dli_fname[0] == '/') {
+    paths.emplace_back(info.dli_fname);
+  }
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) paths.push_back(program.string());
+  return paths;
 }
 
 Result<AtomicFile> AtomicFile::create(const std::string& path) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "llmos/status.h"
 
@@ -67,6 +68,10 @@ class File {
 // The whole file, at most `bytes_max` (kExhausted beyond). Also for files of /proc and /sys, which
 // claim to be empty.
 Result<std::string> read_file(const std::string& path, size_t bytes_max);
+
+// The files that this code may have been loaded from: the shared library, if it is one, and the
+// program. Empty where the system does not tell.
+std::vector<std::string> code_paths();
 
 // A file's new content while it is written: a temporary file beside it, which commit() puts in its
 // place. After a crash at any moment either the old or the new content is there, whole; without

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "format/default_model.h"
 #include "format/gguf_split.h"
 #include "format/hf_directory.h"
 
@@ -95,10 +96,12 @@ Status Checkpoint::Impl::read_hf() {
 
 Result<Checkpoint> Checkpoint::open(const std::string& path, const CheckpointOptions& options) {
   try {
-    const Result<bool> is_file = names_file(path, options.source);
+    const Result<ModelPlace> at = find_model(path, options.source);
+    if (!at.ok()) return at.status();
+    const Result<bool> is_file = names_file(at->path, at->source);
     if (!is_file.ok()) return is_file.status();
-    const WeightPath place = *is_file ? split_path(path, options.source)
-                                      : WeightPath{WeightDirectory(path, options.source), ""};
+    const WeightPath place = *is_file ? split_path(at->path, at->source)
+                                      : WeightPath{WeightDirectory(at->path, at->source), ""};
     auto impl = std::make_shared<Impl>(path, place.directory);
     if (is_part_of_directory(place.name)) {
       return Status(Code::kInvalid, path +

@@ -45,6 +45,7 @@ struct CheckpointOptions {
 class Checkpoint {
  public:
   // A directory is a Hugging Face model, a file is GGUF; of a split model it is the first file.
+  // "default" is the model that comes with LLMOS (default_model.h).
   static Result<Checkpoint> open(const std::string& path, const CheckpointOptions& options = {});
 
   CheckpointKind kind() const noexcept;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/os_file.h"
+#include "format/default_model.h"
 #include "format/gguf.h"
 #include "format/sentencepiece_model.h"
 #include "format/tokenizer_gguf.h"
@@ -21,8 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<TokenizerSpec> read_gguf_file(const std::string& path) {
-  Result<WeightFile> file = WeightFile::map(path);
+Result<TokenizerSpec> read_gguf_file(Result<WeightFile> file) {
   if (!file.ok()) return file.status();
   Result<GgufHeader> header = read_gguf(*file);
   if (!header.ok()) return header.status();
@@ -35,16 +35,19 @@ Result<TokenizerSpec> read_file_of_any_kind(const std::string& path) {
   if (!file.ok()) return file.status();
   const auto bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (text.starts_with("GGUF")) return read_gguf_file(path);
+  if (text.starts_with("GGUF")) return read_gguf_file(WeightFile::map(path));
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != text.npos && text[first] == '{') return read_tokenizer_json_file(path);
   return read_sentencepiece_file(path);
 }
 
 Result<TokenizerSpec> read_tokenizer(const std::string& path) {
+  const Result<ModelPlace> at = find_model(path, nullptr);
+  if (!at.ok()) return at.status();
+  if (at->source) return read_gguf_file(WeightFile::of_source(*at->source, at->path));
   std::error_code error;
-  return fs::is_directory(path, error) ? read_tokenizer_directory(WeightDirectory(path))
-                                       : read_file_of_any_kind(path);
+  return fs::is_directory(at->path, error) ? read_tokenizer_directory(WeightDirectory(at->path))
+                                           : read_file_of_any_kind(at->path);
 }
 
 }  // namespace

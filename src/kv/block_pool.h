@@ -104,7 +104,8 @@ class BlockPool {
     return address(tail.block) + tail.first * layout_.granules_per_unit();
   }
   BlockId block_at(BlockAddress address) const noexcept {
-    return address / layout_.granules_per_block();
+    const int32_t granules = layout_.granules_per_block();
+    return granules == 1 ? address : address / granules;  // a division costs as much as the rest
   }
   // One layer of all blocks, as kernels take it with a table of addresses.
   kernels::KvLayer layer(int64_t index) const { return layout_.layer(data_, index); }

@@ -77,7 +77,9 @@ bool BlockTable::append(int64_t count) {
   const Growth growth = this->growth(tokens_ + count);
   if (growth.blocks > int64_t(pool_->free_count())) return false;
   if (growth.last_units > 0) grow_last(growth);
-  for (int64_t i = 0; i < growth.whole; ++i) take(int32_t(pool_->units_per_block()));
+  for (int64_t i = 0; i < growth.whole; ++i) {
+    blocks_.push_back(pool_->address(*pool_->acquire()));
+  }
   if (growth.tail_units > 0) take(growth.tail_units);
   tokens_ += count;
   return true;
@@ -108,9 +110,11 @@ void BlockTable::grow_last(const Growth& growth) {
 void BlockTable::truncate(int64_t tokens) {
   LLMOS_CHECK(tokens >= 0 && tokens <= tokens_) << "truncate to " << tokens << " of " << tokens_;
   for (const auto keep = size_t(blocks_for(tokens)); blocks_.size() > keep; blocks_.pop_back()) {
-    Tail end = last();
-    pool_->shrink_tail(end, 0);
-    tail_ = Tail();
+    if (tail_.units > 0) {
+      pool_->shrink_tail(tail_, 0);
+    } else {
+      pool_->release(pool_->block_at(blocks_.back()));
+    }
   }
   tokens_ = tokens;
   if (tokens % block_tokens_ == 0 || pool_->units_per_block() == 1) return;

@@ -31,7 +31,7 @@ constexpr size_t kGhostsPerNode = 4;
 }  // namespace
 
 PrefixLease::~PrefixLease() {
-  if (tree_) tree_->give_back(node_);
+  if (tree_) tree_->give_back(node_, uint8_t(std::bit_width(answer_tokens_)));
 }
 
 PrefixTree::PrefixTree(BlockPool& pool, const PrefixTreeOptions& options)
@@ -48,9 +48,13 @@ PrefixTree::PrefixTree(BlockPool& pool, const PrefixTreeOptions& options)
     std::random_device device;
     secret_ = uint64_t{device()} << 32 | device();
   }
+  // Reserved at once: a step of the engine allocates nothing.
+  nodes_.reserve(size_t{nodes_max_} + 1);
+  tokens_.reserve((size_t{nodes_max_} + 1) * size_t(block_tokens_));
   nodes_.resize(1);  // node 0 is none
   tokens_.resize(size_t(block_tokens_));
   if (policy_) {
+    path_keys_.reserve(size_t{nodes_max_} + 1);
     path_keys_.resize(1);
     ghosts_.resize(std::bit_ceil(std::max<size_t>(nodes_max_, 1) * kGhostsPerNode));
   }
@@ -134,6 +138,10 @@ PrefixTree::Found PrefixTree::find_child(uint32_t parent, std::span<const TokenI
 
 // Into the search tree of its parent's children. A treap: ordered by tokens, a heap by balance().
 void PrefixTree::attach(uint32_t node) {
+  if (uint32_t& only = nodes_[nodes_[node].parent].children; only == kNone) {
+    only = node;
+    return;
+  }
   const std::span<const TokenId> tokens(tokens_of(node), nodes_[node].token_count);
   const auto is_before = [&](uint32_t other) {
     return before(other, tokens, common(other, tokens));
@@ -162,14 +170,18 @@ void PrefixTree::attach(uint32_t node) {
 }
 
 void PrefixTree::detach(uint32_t node) {
-  const std::span<const TokenId> tokens(tokens_of(node), nodes_[node].token_count);
   uint32_t* link = &nodes_[nodes_[node].parent].children;
+  uint32_t left = nodes_[node].left, right = nodes_[node].right;
+  if (*link == node && left == kNone && right == kNone) {
+    *link = kNone;
+    return;
+  }
+  const std::span<const TokenId> tokens(tokens_of(node), nodes_[node].token_count);
   while (*link != node) {
     LLMOS_CHECK(*link != kNone) << "node " << node << " is not among its parent's children";
     const uint32_t at = *link;
     link = before(at, tokens, common(at, tokens)) ? &nodes_[at].right : &nodes_[at].left;
   }
-  uint32_t left = nodes_[node].left, right = nodes_[node].right;
   while (left != kNone && right != kNone) {
     if (balance(left) >= balance(right)) {
       *link = left;
@@ -323,6 +335,7 @@ bool PrefixTree::keep_tail(const PrefixLease& lease, std::span<const TokenId> to
   made.address = pool_->address(*tail);
   made.tail_first = uint8_t(tail->first);
   made.tail_units = uint8_t(tail->units);
+  made.answer_bits = uint8_t(std::bit_width(lease.answer_tokens_));
   attach(node);
   enlist(node);
   drop_covered(node, found);
@@ -336,6 +349,16 @@ void PrefixTree::drop_covered(uint32_t node, const Found& found) {
   if (other.token_count == found.tokens && other.leases == 0) remove(found.node);
 }
 
+void PrefixTree::disown(PrefixLease lease) {
+  LLMOS_CHECK(lease.tree_ == this) << "a lease of another tree";
+  uint32_t node = lease.node_;
+  lease = {};
+  while (nodes_[node].parent != kNone && nodes_[node].leases == 0 &&
+         nodes_[node].children == kNone) {
+    remove(std::exchange(node, nodes_[node].parent));
+  }
+}
+
 int64_t PrefixTree::pin(DomainId domain, std::span<const TokenId> tokens) {
   const Match match = this->match(domain, tokens);
   lease_path(match.node);
@@ -347,7 +370,7 @@ void PrefixTree::unpin(DomainId domain, std::span<const TokenId> tokens, int64_t
       << blocks << " blocks of " << tokens.size() << " tokens";
   const Match match = this->match(domain, tokens.first(size_t(blocks * block_tokens_)));
   LLMOS_CHECK(match.blocks == blocks) << "unpin of what was not pinned";
-  give_back(match.node);
+  give_back(match.node, nodes_[match.node].answer_bits);
 }
 
 uint32_t PrefixTree::evict(uint32_t blocks) {
@@ -399,9 +422,10 @@ void PrefixTree::lease_path(uint32_t node) {
 }
 
 // Deepest first, so that in the order of use a parent is newer than its children.
-void PrefixTree::give_back(uint32_t node) {
+void PrefixTree::give_back(uint32_t node, uint8_t answer_bits) {
   for (; node != kNone; node = nodes_[node].parent) {
     LLMOS_CHECK(nodes_[node].leases > 0) << "node " << node << " is not leased";
+    nodes_[node].answer_bits = answer_bits;
     if (--nodes_[node].leases == 0) enlist(node);
   }
 }
@@ -464,7 +488,7 @@ uint32_t PrefixTree::choose() {
 }
 
 void PrefixTree::remove(uint32_t leaf) {
-  const Node node = nodes_[leaf];
+  const Node& node = nodes_[leaf];
   LLMOS_CHECK(node.leases == 0 && node.children == kNone) << "node " << leaf << " is in use";
   if (policy_) remember(leaf);
   unlist(leaf);
@@ -475,17 +499,18 @@ void PrefixTree::remove(uint32_t leaf) {
     Tail tail{pool_->block_at(node.address), node.tail_first, node.tail_units};
     pool_->shrink_tail(tail, 0);
   }
+  const uint32_t above = node.parent;
   free_node(leaf);
   --node_count_;
   ++stats_.evicted;
-  Node& parent = nodes_[node.parent];
+  Node& parent = nodes_[above];
   if (parent.place != kWaiting || parent.children != kNone) return;
   List& list = lists_[parent.group];  // at the old end: it was the oldest when it left the list
   parent.place = kListed;
   parent.older = kNone;
   parent.newer = list.oldest;
-  (list.oldest == kNone ? list.newest : nodes_[list.oldest].older) = node.parent;
-  list.oldest = node.parent;
+  (list.oldest == kNone ? list.newest : nodes_[list.oldest].older) = above;
+  list.oldest = above;
 }
 
 CachedBlock PrefixTree::describe(uint32_t id) const {
@@ -495,6 +520,7 @@ CachedBlock PrefixTree::describe(uint32_t id) const {
           .depth = node.depth,
           .tokens = node.token_count,
           .continues = node.continues,
+          .answer_bits = node.answer_bits,
           .group = node.group};
 }
 
@@ -505,7 +531,8 @@ void PrefixTree::remember(uint32_t node) {
                                          .uses = nodes_[node].uses,
                                          .depth = nodes_[node].depth,
                                          .group = nodes_[node].group,
-                                         .continues = nodes_[node].continues};
+                                         .continues = nodes_[node].continues,
+                                         .answer_bits = nodes_[node].answer_bits};
 }
 
 void PrefixTree::recall(uint32_t id) {
@@ -517,10 +544,12 @@ void PrefixTree::recall(uint32_t id) {
                    .depth = ghost.depth,
                    .tokens = node.token_count,
                    .continues = ghost.continues,
+                   .answer_bits = ghost.answer_bits,
                    .group = ghost.group},
                   false);
   node.uses = ghost.uses + 1;
   node.continues = ghost.continues;
+  node.answer_bits = ghost.answer_bits;
   ghost.key = 0;
 }
 

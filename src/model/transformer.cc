@@ -52,6 +52,7 @@ Result<std::span<const float>> Transformer::forward(const Batch& batch, const Bl
   ComputeStream& stream = device_->stream();
   Step(config_, weights_.parts(), workspace_, device_->kernels(), stream, cache, batch).run();
   stream.finish();
+  hidden_rows_ = batch.logit_rows.size();
   return std::span<const float>(workspace_.logits, batch.logit_rows.size() * config_.vocabulary);
 }
 

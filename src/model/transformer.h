@@ -44,6 +44,11 @@ class Transformer {
   // kExhausted for a batch beyond the limits; the cache is unchanged then. Spans that do not cover
   // the tokens, or a cache of another model, are programmer errors (CHECK).
   Result<std::span<const float>> forward(const Batch& batch, const BlockPool& cache);
+  // Of the last forward(): [logit_rows, dim], the states that its logits were made of, behind the
+  // last norm. Valid until the next call.
+  std::span<const float> hidden() const noexcept {
+    return {workspace_.picked, hidden_rows_ * size_t(config_.dim)};
+  }
 
  private:
   Transformer(ModelConfig config, const BatchLimits& limits, Weights weights, ComputeDevice& device)
@@ -61,6 +66,7 @@ class Transformer {
   ComputeDevice* device_;
   Buffer memory_;
   Workspace workspace_;
+  size_t hidden_rows_ = 0;
 };
 
 }  // namespace llmos

@@ -246,7 +246,9 @@ void Scheduler::Impl::check_integrity() const {
     if (s.claims) claimed += need(s);
     on_lines += is_outside(s);
   }
-  LLMOS_CHECK(reserved == used && leaving == leaving_tokens && claimed == claimed_tokens);
+  LLMOS_CHECK(reserved == used && leaving == leaving_tokens && claimed == claimed_tokens)
+      << reserved << " reserved, " << used << " counted; leaving " << leaving << ", "
+      << leaving_tokens << "; claimed " << claimed << ", " << claimed_tokens;
   LLMOS_CHECK(here + free_records.size() == records.size());
   uint64_t lined = promoted_outside.size(), waiting = 0;
   for (const TenantState& tenant : tenants) {

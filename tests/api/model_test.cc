@@ -44,6 +44,17 @@ TEST(Model, OfASourceIsTheSameAsOfAFile) {
   }
 }
 
+TEST(Model, DefaultNeedsNoPath) {
+  Result<Model> model = Model::open("default", {.threads = 1});
+  if (model.status().code() == Code::kNotFound) GTEST_SKIP() << model.status().message();
+  ASSERT_TRUE(model.ok()) << model.status().to_string();
+  EXPECT_EQ(model->info().name, "tale");
+  EXPECT_EQ(inspect("default")->parameters, model->info().parameters);
+  EXPECT_EQ(plan("default", {.threads = 1})->total, model->plan().total);
+  const auto prompt = model->tokenizer().encode("Once there was a");
+  EXPECT_EQ(model->generate(prompt, kEight)->tokens.size(), 8u);
+}
+
 // A source's tokenizer comes from the source; a directory of the same name is not looked at.
 TEST(Model, OfASourceHasTheSourcesTokenizer) {
   MemorySource source;

@@ -75,6 +75,14 @@ TEST_F(OsFile, MissingFileSaysOperationPathAndCause) {
   EXPECT_EQ(MappedFile::open(path).status().code(), Code::kNotFound);
 }
 
+// A test is a program: there is no library, and the link of the system names it.
+TEST_F(OsFile, CodePathsNameTheProgram) {
+  const std::vector<std::string> paths = code_paths();
+  ASSERT_FALSE(paths.empty());
+  EXPECT_EQ(paths.back(), std::filesystem::read_symlink("/proc/self/exe"));
+  for (const std::string& path : paths) EXPECT_TRUE(std::filesystem::exists(path)) << path;
+}
+
 TEST_F(OsFile, DirectoryIsNotAFile) {
   EXPECT_EQ(File::open(dir_.path(), OpenMode::kRead).status().message(),
             "open " + dir_.path() + ": expected a regular file, found a directory");

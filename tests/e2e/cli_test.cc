@@ -3,14 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "base/json.h"
 #include "e2e/tool.h"
 #include "support/temp_dir.h"
+#include "support/text_model.h"
 
 namespace llmos {
 namespace {
@@ -63,7 +70,8 @@ void expect_refused(const std::vector<std::string>& arguments, int code, const s
 
 TEST(Cli, ExplainsItself) {
   EXPECT_THAT(good({"--help"}).out, HasSubstr("quantize"));
-  for (const char* command : {"run", "tokenize", "inspect", "quantize", "score", "template"}) {
+  for (const char* command : {"run", "chat", "bench", "top", "tokenize", "inspect", "quantize",
+                              "score", "template", "completion"}) {
     const std::string help = good({command, "--help"}).out;
     EXPECT_THAT(help, HasSubstr("example: ")) << command;
     EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 24) << command << ": a screen";
@@ -127,6 +135,164 @@ TEST(Cli, DrawsTheSameForTheSameSeed) {
   };
   EXPECT_EQ(drawn("1"), drawn("1"));
   EXPECT_NE(drawn("1"), drawn("2"));
+}
+
+TEST(Cli, RunGivesSeveralAnswers) {
+  const std::vector<std::string> words = {
+      "run",    "--model", kModel,   "--prompt-ids",  "1,5", "--max-tokens", "6", "--n", "3",
+      "--seed", "4",       "--json", "--temperature", "1"};
+  const Json reply = json(good(words).out);
+  ASSERT_EQ(reply.find("others")->items().size(), 2u);
+  EXPECT_NE(id_list(*reply.find("ids")), id_list(*reply.find("others")->items()[0].find("ids")));
+  EXPECT_EQ(*reply.find("usage")->find("output_tokens"), Json(18));
+}
+
+TEST(Cli, RunTellsWhatTheEngineDid) {
+  const ToolResult result =
+      run_tool({"run", "--model", kModel, "--prompt-ids", "1,5", "--max-tokens", "6", "--stats"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("2 tokens of prompt (0 cached), 6 of answer"));
+  EXPECT_THAT(result.err, HasSubstr("KV blocks in use"));
+}
+
+// In pipes answers stand alone, one for each line; commands write to standard error.
+TEST(Cli, ChatsAndKeepsTheConversation) {
+  const TempDir dir;
+  const std::string model = dir / "text.gguf";
+  ASSERT_TRUE(test::write_text_model(kModel, model).ok());
+  const std::vector<std::string> words = {
+      "chat", "--model", model, "--temperature", "0", "--system", "be brief", "--max-tokens", "5"};
+  const std::string kept = dir / "kept.json";
+  const ToolResult first = run_tool(words, "hello\n/save " + kept + "\n/stats\nagain\n");
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.err, HasSubstr("KV blocks in use"));
+  const Json messages = json(content(kept));
+  ASSERT_EQ(messages.items().size(), 3u);
+  EXPECT_EQ(*messages.items()[0].find("content"), Json("be brief"));
+  EXPECT_EQ(*messages.items()[1].find("role"), Json("user"));
+  const std::string answer = *messages.items()[2].find("content")->if_string();
+  EXPECT_THAT(first.out, StartsWith(answer + "\n"));
+  // What was loaded gives the same second answer.
+  const ToolResult second = run_tool(words, "/load " + kept + "\nagain\n/quit\n");
+  EXPECT_EQ(answer + "\n" + second.out, first.out);
+}
+
+TEST(Cli, ChatTellsWhatItDoesNotKnow) {
+  const TempDir dir;
+  const std::string model = dir / "text.gguf";
+  ASSERT_TRUE(test::write_text_model(kModel, model).ok());
+  const std::string bad = dir.write("bad.json", "[{\"role\": 1}]");
+  const ToolResult result =
+      run_tool({"chat", "--model", model},
+               "/dance\n/load " + (dir / "none.json") + "\n/load " + bad + "\n/help\n");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("/dance: no such command"));
+  EXPECT_THAT(result.err, HasSubstr("none.json"));
+  EXPECT_THAT(result.err, HasSubstr("message 1"));
+  EXPECT_THAT(result.err, HasSubstr("/reset"));
+}
+
+TEST(Cli, MeasuresAModel) {
+  const TempDir dir;
+  const std::string peers = dir.write(
+      "peers.json",
+      R"({"results": [{"name": "other", "phase": "decode", "batch": 4, "tokens_per_s": 1}]})");
+  const std::string table = good({"bench", "--model", kModel, "--prompt-tokens", "8",
+                                  "--gen-tokens", "4", "--repeat", "1", "--peers", peers})
+                                .out;
+  EXPECT_THAT(table, HasSubstr("prefill     16"));
+  EXPECT_THAT(table, HasSubstr("other 1.0 (x"));
+  const Json served =
+      json(good({"bench", "--model", kModel, "--preset", "serve", "--clients", "2", "--seconds",
+                 "0.2", "--prompt-tokens", "8", "--gen-tokens", "4", "--json"})
+               .out);
+  const Json& row = served.find("results")->items()[0];
+  EXPECT_EQ(*row.find("batch"), Json(2));
+  EXPECT_GT(row.find("tokens_per_s")->if_double().value(), 0);
+  expect_refused({"bench", "--model", kModel, "--preset", "x"}, 2, "--preset");
+}
+
+// A server of one answer.
+class OneAnswer {
+ public:
+  explicit OneAnswer(std::string answer) : answer_(std::move(answer)) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::jthread([this] {
+      const int client = ::accept(listener_, nullptr, nullptr);
+      char bytes[4096];
+      const ssize_t count = ::recv(client, bytes, sizeof bytes, 0);
+      heard_.assign(bytes, size_t(std::max<ssize_t>(count, 0)));
+      ::send(client, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      ::close(client);
+    });
+  }
+  ~OneAnswer() {
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+  // After the answer.
+  const std::string& heard() {
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::jthread([] {});
+    return heard_;
+  }
+
+ private:
+  const std::string answer_;
+  std::string heard_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::jthread thread_;
+};
+
+TEST(Cli, ShowsARunningServer) {
+  const std::string stats =
+      R"({"model": "tale\u001b[2J", "ready": true, "uptime_s": 61, "levels": [0, 0, 7],)"
+      R"("kv": {"blocks": 10, "used": 5, "cached": 2, "free": 3, "waste": 0.25},)"
+      R"("requests": {"running": 3}, "history": [1, 2, 4], "tenants": [{"name": "zoo"}]})";
+  OneAnswer server("HTTP/1.1 200 OK\r\n\r\n" + stats);
+  const std::string text = good({"top", "--once", "--server", server.url(), "--key", "secret"}).out;
+  EXPECT_THAT(server.heard(), StartsWith("GET /stats HTTP/1.0\r\n"));
+  EXPECT_THAT(server.heard(), HasSubstr("Authorization: Bearer secret\r\n"));
+  EXPECT_THAT(text, HasSubstr("tale[2J   ready   up 0:01:01"));
+  EXPECT_THAT(text, HasSubstr("3 running"));
+  EXPECT_THAT(text, HasSubstr("level   2       7"));
+  EXPECT_THAT(text, HasSubstr("# 5 used   + 2 cached   . 3 free   waste 25.0 %"));
+  EXPECT_THAT(text, HasSubstr("zoo"));
+  OneAnswer again("HTTP/1.1 200 OK\r\n\r\n" + stats);
+  EXPECT_EQ(good({"top", "--once", "--json", "--server", again.url()}).out, stats + "\n");
+}
+
+TEST(Cli, TopTellsWhyThereIsNothing) {
+  expect_refused({"top", "--once", "--server", "http://127.0.0.1:1"}, 1, "nobody listens");
+  expect_refused({"top", "--once", "--server", "http://"}, 1, "expected a server");
+  expect_refused({"top"}, 2, "--once");
+  expect_refused({"top", "--json"}, 2, "--once");
+  OneAnswer denies("HTTP/1.1 401 Unauthorized\r\n\r\n");
+  expect_refused({"top", "--once", "--server", denies.url()}, 1, "--key");
+  OneAnswer other("HTTP/1.1 200 OK\r\n\r\n<html>");
+  expect_refused({"top", "--once", "--server", other.url()}, 1, "no llmos server");
+}
+
+TEST(Cli, CompletesInBash) {
+  const TempDir dir;
+  const std::string script = dir.write("completion.bash", good({"completion"}).out);
+  const std::string command =
+      "bash -c 'source " + script +
+      "; COMP_WORDS=(llmos inspect --js) COMP_CWORD=2; _llmos; echo \"${COMPREPLY[*]}\"' > " +
+      (dir / "out");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(content(dir / "out"), "--json\n");
 }
 
 TEST(Cli, TokenizesBytesAsTheyAre) {

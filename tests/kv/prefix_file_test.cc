@@ -168,5 +168,24 @@ TEST(PrefixFile, DamageIsNeverUsed) {
   }
 }
 
+// The fuzzer's corpus: a status or a sound tree, also with fewer blocks than the file has.
+TEST(PrefixFile, TheCorpusLoadsOrIsRefused) {
+  int files = 0;
+  const std::string folder = std::string(LLMOS_SOURCE_DIR) + "/tests/kv/corpus/prefix_file";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string bytes = os::read_file(entry.path().string(), 1 << 20).value();
+    for (const int capacity : {1, 8, 40}) {
+      Cache cache(capacity);
+      test::MemorySource source(std::as_bytes(std::span(bytes)));
+      const bool forged = entry.path().filename() == "other_domains_parent";
+      EXPECT_EQ(load_prefixes(cache.tree, ModelDigest{}, source).ok(), !forged) << entry.path();
+      cache.tree.check_integrity();
+      cache.blocks.pool.check_integrity();
+    }
+    ++files;
+  }
+  EXPECT_GE(files, 5);
+}
+
 }  // namespace
 }  // namespace llmos

@@ -152,17 +152,21 @@ class IncludeChecker {
 
   void check_example(const std::string& path, const std::string& text) {
     const std::string own_folder = path.substr(0, path.rfind('/') + 1);
+    const bool is_program = own_folder != "examples/";
     for (const Include& include : includes_of(text)) {
       const bool is_public =
           tree_.contains("include/" + include.name) && include.name.starts_with("llmos/");
-      const bool is_own = include.quoted && tree_.contains(own_folder + include.name);
+      const bool is_own = include.quoted && (tree_.contains(own_folder + include.name) ||
+                                             tree_.contains("examples/" + include.name));
+      const bool is_inner =
+          tree_.contains("src/" + include.name) || tree_.contains(include.name);  // "kernels/..."
       // Whether a terminal is there, and its signals, are not in the standard library.
       const bool is_system =
-          !include.quoted && (is_standard_header(include.name) || include.name == "unistd.h");
-      if (!is_public && !is_own && !is_system) {
+          is_program || is_standard_header(include.name) || include.name == "unistd.h";
+      if (!is_public && !is_own && (include.quoted || is_inner || !is_system)) {
         offend(path, include.line,
-               "example includes " + include.name +
-                   ": expected llmos/..., the standard library or unistd.h");
+               "example includes " + include.name + ": expected llmos/..., the standard library" +
+                   (is_program ? " or another library" : " or unistd.h"));
       }
     }
   }

@@ -8,7 +8,8 @@
 //   include/llmos/   every header is listed by exactly one module and has that module's floor; it
 //                    includes the standard library and public headers of the own module or of
 //                    strictly lower floors
-//   examples/        the standard library, unistd.h, llmos/..., and files of the own folder
+//   examples/        the standard library, unistd.h and llmos/...; a program with a folder of its
+//                    own also its files, those of other programs, and other libraries
 #pragma once
 
 #include <map>

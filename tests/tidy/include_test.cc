@@ -114,6 +114,12 @@ TEST(IncludeRules, KeepExamplesOnThePublicApi) {
                 HasSubstr("examples/bad.cc:1: example includes"))
         << name;
   }
+  for (const char* name : {"\"base/check.h\"", "<base/check.h>", "\"flags.h\""}) {
+    EXPECT_THAT(offences_with("examples/tool/bad.cc", std::string("#include ") + name),
+                HasSubstr("examples/tool/bad.cc:1: example includes"))
+        << name;
+  }
+  EXPECT_EQ(offences_with("examples/tool/good.cc", "#include <nlohmann/json.hpp>\n"), "");
 }
 
 TEST(IncludeRules, ClosureFollowsEveryDependency) {

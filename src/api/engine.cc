@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "llmos/engine.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "api/engine_impl.h"
+#include "api/load_plan.h"
+#include "api/model_files.h"
+#include "api/model_info.h"
+#include "base/check.h"
+#include "base/text.h"
+#include "model/architecture.h"
+
+namespace llmos {
+namespace {
+
+constexpr uint32_t kSequencesDefault = 16;
+constexpr uint32_t kSequencesMax = 1024;  // in one step: each wants a row of logits
+constexpr uint32_t kQueueMax = 1 << 20;
+constexpr uint32_t kStreamTokensMax = 1 << 16;
+// Prompt scores want a row for each token; a chunk of 32 is large enough to be quick.
+constexpr uint32_t kLogitRowsLeast = 32;
+
+Status check_range(const char* what, uint64_t value, uint64_t least, uint64_t most) {
+  if (value >= least && value <= most) return {};
+  return {
+      Code::kInvalid,
+      (Text() << what << ": expected " << least << " to " << most << ", found " << value).str()};
+}
+
+Status check_options(const EngineOptions& options) {
+  const SchedulerOptions& s = options.scheduler;
+  if (options.device == Device::kCuda) {
+    return {Code::kUnsupported, "device: this build has no CUDA engine; choose the CPU"};
+  }
+  for (const Status& status :
+       {check_range("scheduler.sequences_max", s.sequences_max, 0, kSequencesMax),
+        check_range("scheduler.queue_max", s.queue_max, 1, kQueueMax),
+        check_range("cache.block_tokens", options.cache.block_tokens, 1,
+                    BlockLayout::kBlockTokensMax),
+        check_range("stream_tokens", options.stream_tokens, 1, kStreamTokensMax)}) {
+    if (!status.ok()) return status;
+  }
+  if (options.reader_stall_max.count() < 0 || s.waiting_max.count() < 0) {
+    return {Code::kInvalid, "reader_stall_max and waiting_max: expected no negative time"};
+  }
+  return {};
+}
+
+// A quarter of the context is what requests take on average of what they might.
+uint64_t default_blocks(uint32_t context, uint32_t sequences, uint32_t block_tokens) {
+  const auto blocks = [&](uint64_t tokens) { return (tokens + block_tokens - 1) / block_tokens; };
+  return std::max(blocks(context), sequences * blocks(context / 4 + 1));
+}
+
+std::vector<TokenId> model_ends(const std::optional<Tokenizer>& tokenizer) {
+  std::vector<TokenId> ends;
+  for (size_t id = 0; tokenizer && id < tokenizer->vocabulary_size(); ++id) {
+    if (tokenizer->is_end(TokenId(id))) ends.push_back(TokenId(id));
+  }
+  return ends;
+}
+
+// From options to everything that runs.
+class Opening {
+ public:
+  Opening(const EngineOptions& options, Engine::Impl& impl) : options_(options), impl_(impl) {}
+
+  Status load(const std::string& path) {
+    const Result<Checkpoint> checkpoint = Checkpoint::open(path, {.source = options_.source});
+    if (!checkpoint.ok()) return checkpoint.status();
+    const Result<ModelFile> file = read_model(*checkpoint);
+    if (!file.ok()) return file.status();
+    impl_.info = make_model_info(*checkpoint, file);
+    Result<std::optional<Tokenizer>> tokenizer = open_tokenizer(*checkpoint);
+    if (!tokenizer.ok()) return tokenizer.status();
+    impl_.tokenizer = *std::move(tokenizer);
+    sequences_ =
+        options_.scheduler.sequences_max ? options_.scheduler.sequences_max : kSequencesDefault;
+    Result<LoadPlan> plan = make_load_plan(*checkpoint, *file, model_options());
+    if (!plan.ok()) return plan.status();
+    plan->limits.tokens = std::max(plan->limits.tokens, sequences_ + 1);
+    plan->limits.logit_rows = std::min(plan->limits.tokens, std::max(sequences_, kLogitRowsLeast));
+    if (Status status = make_device(*checkpoint, *plan); !status.ok()) return status;
+    return start(*plan);
+  }
+
+ private:
+  ModelOptions model_options() const {
+    return {.threads = options_.threads,
+            .context = options_.context,
+            .batch_tokens = options_.scheduler.step_tokens,
+            .kv_type = options_.cache.kv_type,
+            .kernels = options_.kernels,
+            .weights = options_.weights,
+            .source = options_.source,
+            .progress = options_.progress};
+  }
+
+  Status make_device(const Checkpoint& checkpoint, const LoadPlan& plan) {
+    auto device = ComputeDevice::create(
+        {.kind = Device::kCpu, .threads = int(options_.threads), .kernel_set = options_.kernels});
+    if (!device.ok()) return device.status();
+    impl_.device = *std::move(device);
+    auto model =
+        Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress, plan.repack);
+    if (!model.ok()) return model.status();
+    impl_.transformer = std::make_unique<Transformer>(*std::move(model));
+    Result<ModelDigest> digest =
+        model_digest(checkpoint, impl_.device->kernels().name, plan.layout.shape().dtype);
+    if (!digest.ok()) return digest.status();
+    impl_.digest = *digest;
+    impl_.executor = std::make_unique<engine::TransformerExecutor>(*impl_.transformer);
+    BlockShape shape = plan.layout.shape();
+    shape.block_tokens = options_.cache.block_tokens;
+    const Result<BlockLayout> layout = BlockLayout::create(shape);
+    if (!layout.ok()) return layout.status();
+    const uint64_t blocks = default_blocks(plan.bytes.context, sequences_, shape.block_tokens);
+    const uint64_t bytes =
+        options_.cache.bytes ? options_.cache.bytes : blocks * layout->block_bytes();
+    Result<Buffer> memory = impl_.device->allocate(bytes);
+    if (!memory.ok()) return memory.status();
+    impl_.pool = std::make_unique<BlockPool>(*std::move(memory), *layout);
+    return check_range("cache.bytes: whole blocks in it", impl_.pool->capacity(), 1, UINT32_MAX);
+  }
+
+  Status start(const LoadPlan& plan) {
+    const SchedulerOptions& s = options_.scheduler;
+    const uint64_t cached = uint64_t{impl_.pool->capacity()} * options_.cache.block_tokens;
+    impl_.limits = {.tokenizer = impl_.tokenizer ? &*impl_.tokenizer : nullptr,
+                    .vocabulary = impl_.info.vocabulary,
+                    .context = uint32_t(std::min<uint64_t>(plan.bytes.context, cached)),
+                    .choices_max = s.queue_max,
+                    .stream_tokens = options_.stream_tokens,
+                    .model_ends = model_ends(impl_.tokenizer)};
+    impl_.mailbox = std::make_shared<engine::Mailbox>(s.queue_max);
+    const double stall = std::chrono::duration<double>(options_.reader_stall_max).count();
+    auto core = engine::Core::create(
+        {.policy = s.policy.empty() ? "mlfq" : s.policy,
+         .custom_policy = s.custom,
+         .sequences_max = sequences_,
+         .step_tokens = plan.limits.tokens,
+         .queue_max = s.queue_max,
+         .waiting_seconds_max = std::chrono::duration<double>(s.waiting_max).count(),
+         .reader_stall_seconds = stall,
+         .overlap = options_.overlap,
+         .prefix = options_.cache.prefix},
+        *impl_.executor, *impl_.pool, *impl_.mailbox, impl_.meters, real_clock());
+    if (!core.ok()) return core.status();
+    impl_.loop = std::make_unique<engine::Loop>(*std::move(core), *impl_.mailbox);
+    return {};
+  }
+
+  const EngineOptions& options_;
+  Engine::Impl& impl_;
+  uint32_t sequences_ = 0;
+};
+
+}  // namespace
+
+Result<Engine> Engine::open(const std::string& model_path, const EngineOptions& options) try {
+  if (Status status = check_options(options); !status.ok()) return status;
+  if (Status status = check_threads(options.threads); !status.ok()) return status;
+  auto impl = std::make_unique<Impl>();
+  if (Status status = Opening(options, *impl).load(model_path); !status.ok()) return status;
+  return Engine(std::move(impl));
+} catch (const std::bad_alloc&) {
+  return out_of_memory(model_path);
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Result<Stream> Engine::submit(Request request) {
+  auto work = prepare_request(std::move(request), impl_->limits, impl_->next_id.fetch_add(1),
+                              real_clock().now());
+  if (!work.ok()) return work.status();
+  auto stream = std::make_unique<Stream::Impl>(**work, impl_->limits.tokenizer, impl_->mailbox);
+  return impl_->post(*std::move(work), std::move(stream));
+}
+
+Result<Stream> Engine::Impl::post(std::unique_ptr<engine::Work> work,
+                                  std::unique_ptr<Stream::Impl> stream) {
+  Status status = mailbox->admit(*work, work->submitted);
+  if (status.ok()) status = mailbox->post_work(work);
+  if (!status.ok()) {
+    meters.refused.add();
+    return status;
+  }
+  stream->posted = true;
+  stream->digest = digest;
+  meters.submitted.add();
+  return Stream(std::move(stream));
+}
+
+Result<Reply> Engine::generate(Request request) {
+  Result<Stream> stream = submit(std::move(request));
+  if (!stream.ok()) return stream.status();
+  return stream->wait();
+}
+
+Result<Embedding> Engine::embed(EmbedRequest request) {
+  auto work = prepare_request({.prompt = std::move(request.prompt),
+                               .tokens_max = 1,
+                               .tenant = std::move(request.tenant),
+                               .priority = request.priority,
+                               .deadline = request.deadline},
+                              impl_->limits, impl_->next_id.fetch_add(1), real_clock().now());
+  if (!work.ok()) return work.status();
+  (*work)->pooling = request.pooling;
+  (*work)->normalise = request.normalise;
+  const std::shared_ptr<engine::StreamState> stream = (*work)->stream;
+  if (Status status = impl_->mailbox->post_work(*work); !status.ok()) {
+    impl_->meters.refused.add();
+    return status;
+  }
+  impl_->meters.submitted.add();
+  std::vector<TokenScore> none;
+  while (stream->take(none, std::nullopt)) continue;
+  engine::Outcome& outcome = stream->outcome();
+  if (!outcome.status.ok()) return outcome.status;
+  return Embedding{std::move(outcome.embedding), outcome.usage};
+}
+
+Status Engine::drain(Millis timeout) {
+  if (impl_->loop->drain(timeout)) return {};
+  return {Code::kDeadline, "drain: requests are still running"};
+}
+
+const ModelInfo& Engine::model() const noexcept { return impl_->info; }
+bool Engine::has_tokenizer() const noexcept { return impl_->tokenizer.has_value(); }
+const Tokenizer& Engine::tokenizer() const noexcept {
+  LLMOS_CHECK(has_tokenizer()) << "the model has no tokenizer: ask has_tokenizer() first";
+  return *impl_->tokenizer;
+}
+
+Metrics Engine::metrics() const { return impl_->meters.snapshot(); }
+std::string Engine::metrics_text() const { return impl_->meters.prometheus_text(); }
+
+}  // namespace llmos
