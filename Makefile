@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-bench test demo bench format clean
+.PHONY: help deps deps-bench test demo examples bench format clean
 
 JOBS ?= $(shell nproc)
 
@@ -21,7 +21,8 @@ endef
 
 help:
 	@echo 'make test    install what is missing, build, run every test        (build/dev)'
-	@echo 'make demo    build and run the examples                            (build/release)'
+	@echo 'make demo    install what is missing, build, tell a story (build/release; SEED=2: another)'
+	@echo 'make examples  build and run the examples                          (build/release)'
 	@echo 'make bench   build and run the benchmarks                          (build/release/bench/results)'
 	@echo 'make deps    install the packages that the build needs (Debian 12; root or sudo)'
 	@echo 'make format  clang-format every C++ file'
@@ -39,6 +40,11 @@ test: deps
 	@ctest --test-dir build/dev -j $(JOBS) --output-on-failure | tee build/dev/ctest.log | .ci/progress
 
 demo: deps
+	@$(call configure,release,-DLLMOS_BUILD_TESTS=OFF -DLLMOS_BUILD_BENCH=OFF)
+	@cmake --build build/release --target example_00_story llmos_tool -j $(JOBS) | .ci/progress
+	@build/release/examples/example_00_story $(SEED)
+
+examples: deps
 	@$(call configure,release,-DLLMOS_BUILD_TESTS=OFF -DLLMOS_BUILD_BENCH=OFF)
 	@cmake --build build/release --target examples -j $(JOBS) | .ci/progress
 	@examples/run_examples.sh build/release/examples

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <list>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/text.h"
@@ -25,12 +26,16 @@ Result<Requests> read_mooncake_trace(const std::string& path) {
           Code::kCorrupt,
           (Text() << path << ":" << requests.size() + 1 << ": expected \"hash_ids\": [...]").str());
     }
-    std::vector<TokenId>& ids = requests.emplace_back();
+    TracedRequest& request = requests.emplace_back();
+    constexpr std::string_view kOutput = "\"output_length\":";
+    if (const size_t at = line.find(kOutput); at != std::string::npos) {
+      request.output_tokens = std::strtoull(line.c_str() + at + kOutput.size(), nullptr, 10);
+    }
     for (const char* at = line.c_str() + open + 1;;) {
       char* end = nullptr;
       const long id = std::strtol(at, &end, 10);
       if (end == at) break;
-      ids.push_back(TokenId(id));
+      request.ids.push_back(TokenId(id));
       at = end + (*end == ',');
     }
   }
@@ -39,7 +44,10 @@ Result<Requests> read_mooncake_trace(const std::string& path) {
 
 ReplayResult replay(const Requests& requests, uint32_t blocks, Eviction eviction) {
   size_t longest = 0, wanted = 0;
-  for (const auto& ids : requests) longest = std::max(longest, ids.size()), wanted += ids.size();
+  for (const auto& [ids, output] : requests) {
+    longest = std::max(longest, ids.size());
+    wanted += ids.size();
+  }
   const BlockLayout layout =
       BlockLayout::create({.layers = 1, .kv_heads = 1, .head_dim = 32, .block_tokens = 1}).value();
   BlockPool pool(layout, blocks + uint32_t(longest) + 1);
@@ -48,11 +56,12 @@ ReplayResult replay(const Requests& requests, uint32_t blocks, Eviction eviction
   uint64_t hits = 0;
   std::vector<TokenId> tokens;
   const auto start = std::chrono::steady_clock::now();
-  for (const auto& ids : requests) {
+  for (const auto& [ids, output] : requests) {
     tokens.assign(ids.begin(), ids.end());
     tokens.push_back(-1);  // one is always left to compute
     BlockTable table(pool, int64_t(tokens.size()));
     PrefixLease lease = tree.lend(domain, tokens, table);
+    lease.set_answer_tokens(output);
     hits += uint64_t(lease.blocks());
     if (!table.append(int64_t(ids.size()) - table.tokens())) continue;
     for (auto i = size_t(lease.blocks()); i < ids.size(); ++i) {
@@ -68,7 +77,7 @@ double replay_exact_lru(const Requests& requests, uint32_t blocks) {
   std::list<TokenId> order;  // newest first
   std::unordered_map<TokenId, std::list<TokenId>::iterator> held;
   uint64_t hits = 0, wanted = 0;
-  for (const auto& ids : requests) {
+  for (const auto& [ids, output] : requests) {
     wanted += ids.size();
     for (const TokenId id : ids) {
       if (held.count(id) == 0) break;

@@ -12,9 +12,13 @@
 
 namespace llmos::bench {
 
-using Requests = std::vector<std::vector<TokenId>>;  // the blocks of each, by hash id
+struct TracedRequest {
+  std::vector<TokenId> ids;  // of its blocks, by hash
+  uint64_t output_tokens = 0;
+};
+using Requests = std::vector<TracedRequest>;
 
-// One JSON object a line with "hash_ids": [0, 1, ...].
+// One JSON object a line with "hash_ids": [0, 1, ...] and, if known, "output_length": n.
 Result<Requests> read_mooncake_trace(const std::string& path);
 
 struct ReplayResult {

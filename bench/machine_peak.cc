@@ -15,7 +15,7 @@ namespace llmos::bench {
 namespace {
 
 constexpr int kRuns = 7;
-constexpr int64_t kRounds = 400'000;
+constexpr int64_t kRounds = 1'000'000;
 // Twelve chains hide the latency of two units of four cycles, and fit sixteen registers.
 constexpr int kChains = 12;
 
@@ -61,25 +61,31 @@ struct ChainParams {
 };
 
 #if defined(__x86_64__)
-  #define LLMOS_CHAINS(step)                                                      \
-    for (int64_t i = 0; i < kRounds; ++i) {                                       \
-      _Pragma("GCC unroll 12") for (auto& c : chains) step;                       \
-      _Pragma("GCC unroll 12") for (auto& c : chains) asm volatile("" : "+v"(c)); \
-    }                                                                             \
-    for (int i = 1; i < kChains; ++i) chains[0] += chains[i];                     \
-    std::memcpy(p.sums + launch.rank * 16, &chains[0], 4);
-
 __attribute__((target("avx2,fma"))) void fma_avx2(const ChainParams& p,
                                                   const kernels::Launch& launch) {
   const __m256 a = _mm256_set1_ps(0.9999f), b = _mm256_set1_ps(0.5f);
   __m256 chains[kChains] = {};
-  LLMOS_CHAINS(c = _mm256_fmadd_ps(c, a, b))
+  for (int64_t i = 0; i < kRounds; ++i) {
+  #pragma GCC unroll 12
+    for (int c = 0; c < kChains; ++c) {
+      chains[c] = _mm256_fmadd_ps(chains[c], a, b);
+      asm volatile("" : "+x"(chains[c]));
+    }
+  }
+  std::memcpy(p.sums + launch.rank * 16, chains, 4);
 }
 __attribute__((target("avx512f"))) void fma_avx512(const ChainParams& p,
                                                    const kernels::Launch& launch) {
   const __m512 a = _mm512_set1_ps(0.9999f), b = _mm512_set1_ps(0.5f);
   __m512 chains[kChains] = {};
-  LLMOS_CHAINS(c = _mm512_fmadd_ps(c, a, b))
+  for (int64_t i = 0; i < kRounds; ++i) {
+  #pragma GCC unroll 12
+    for (int c = 0; c < kChains; ++c) {
+      chains[c] = _mm512_fmadd_ps(chains[c], a, b);
+      asm volatile("" : "+v"(chains[c]));
+    }
+  }
+  std::memcpy(p.sums + launch.rank * 16, chains, 4);
 }
 // Four maddubs summed in 16 bits, then one madd: the densest exact way of AVX2.
 __attribute__((target("avx2"))) void int8_avx2(const ChainParams& p,
@@ -88,8 +94,10 @@ __attribute__((target("avx2"))) void int8_avx2(const ChainParams& p,
   __m256i a = _mm256_set1_epi8(2);
   __m256i chains[kChains / 4] = {};
   for (int64_t i = 0; i < kRounds; ++i) {
+  #pragma GCC unroll 3
     for (auto& c : chains) {
       __m256i sum = _mm256_maddubs_epi16(w, a);
+  #pragma GCC unroll 3
       for (int j = 1; j < 4; ++j) {
         asm volatile("" : "+x"(a));
         sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(w, a));
@@ -103,9 +111,15 @@ __attribute__((target("avx512f,avx512vnni"))) void int8_avx512(const ChainParams
                                                                const kernels::Launch& launch) {
   const __m512i w = _mm512_set1_epi8(1), a = _mm512_set1_epi8(2);
   __m512i chains[kChains] = {};
-  LLMOS_CHAINS(c = _mm512_dpbusd_epi32(c, w, a))
+  for (int64_t i = 0; i < kRounds; ++i) {
+  #pragma GCC unroll 12
+    for (int c = 0; c < kChains; ++c) {
+      chains[c] = _mm512_dpbusd_epi32(chains[c], w, a);
+      asm volatile("" : "+v"(chains[c]));
+    }
+  }
+  std::memcpy(p.sums + launch.rank * 16, chains, 4);
 }
-  #undef LLMOS_CHAINS
 #endif
 
 // Of `work` units, per second.

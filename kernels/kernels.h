@@ -57,7 +57,12 @@ constexpr size_t quantized_row_bytes(int64_t columns) {
   return (size_t((columns + kCellColumns - 1) / kCellColumns) | 1) * kCellBytes;
 }
 
-// Quantises rows of activations. Columns are whole cells.
+// A product's rows are shared in units of so many, and so are the columns of an activation: what a
+// member activates is what it computed, so that no barrier is needed between the two.
+inline constexpr int64_t kShareRows = 32;
+
+// Quantises rows of activations. Columns are whole cells. Operations that have a member `cells`
+// write them too, at once: the form of `out` here, with as many columns as their own output.
 struct QuantizeParams {
   std::byte* out = nullptr;   // [tokens], quantized_row_bytes(columns) each; aligned to kCellBytes
   const float* in = nullptr;  // [tokens, columns]
@@ -152,7 +157,7 @@ enum class NormKind : uint8_t {
 
 // out[r, :] = norm(in[r, :]) * weight + bias. May be in place. Rows are tokens, or heads.
 struct NormParams {
-  float* out = nullptr;  // [rows, columns]
+  float* out = nullptr;  // [rows, columns]; null: only cells
   int64_t out_stride = 0;
   const float* in = nullptr;  // [rows, columns]
   int64_t in_stride = 0;
@@ -162,6 +167,7 @@ struct NormParams {
   int64_t columns = 0;
   float epsilon = 0;
   NormKind kind = NormKind::kRms;
+  std::byte* cells = nullptr;  // the result quantised, or null; not in place
 };
 
 // Rotates pairs of each head in place: (a, b) -> (a cos - b sin, b cos + a sin) with the angle
@@ -202,6 +208,7 @@ struct KvWriteParams {
   int64_t values_stride = 0;
   const int64_t* slots = nullptr;  // [tokens]; negative: not stored
   int64_t tokens = 0;
+  RopeParams rope{};  // of the keys, in place before they are stored; none without `x`
 };
 
 // The part of a batch that belongs to one sequence: a prefill chunk or one decoded token.
@@ -229,6 +236,8 @@ struct AttentionParams {
   float softcap = 0;             // cap(x) = softcap * tanh(x / softcap); 0: none
   int64_t window = 0;            // 0: all keys
   const float* sinks = nullptr;  // [heads]: one more logit that takes weight and gives no value
+  // The result quantised, [tokens, heads * head_dim], or null. A head is whole cells then.
+  std::byte* cells = nullptr;
 };
 
 enum class Activation : uint8_t {
@@ -241,9 +250,10 @@ enum class Activation : uint8_t {
   kClampedSwiglu,
 };
 
-// out = activation(gate) * up; without `up` only the activation. May be in place of gate.
+// out = activation(gate) * up; without `up` only the activation. May be in place of gate. A
+// member's share are columns, in units of kShareRows.
 struct ActivateParams {
-  float* out = nullptr;  // [rows, columns]
+  float* out = nullptr;  // [rows, columns]; null: only cells
   int64_t out_stride = 0;
   const float* gate = nullptr;  // [rows, columns]
   int64_t gate_stride = 0;
@@ -252,7 +262,8 @@ struct ActivateParams {
   int64_t rows = 0;
   int64_t columns = 0;
   Activation activation = Activation::kSilu;
-  float limit = 0;  // kClampedSwiglu
+  float limit = 0;             // kClampedSwiglu
+  std::byte* cells = nullptr;  // the result quantised, or null
 };
 
 // out[r, :] += scale * gate(r) * in[r, :], gate(r) = sigmoid(gates[r]), or 1 without gates.

@@ -18,6 +18,7 @@ std::vector<Flag> with_model_flags(std::vector<Flag> flags) {
       {"--batch", "N", nullptr},
       {"--kv-type", "T", nullptr},
       {"--kernels", "NAME", nullptr},
+      {"--weights", "HOW", nullptr},
   };
   flags.insert(flags.end(), std::begin(common), std::end(common));
   return flags;
@@ -28,7 +29,8 @@ llmos::ModelOptions model_options(const Arguments& arguments) {
           .context = uint32_t(arguments.natural("--ctx", 0)),
           .batch_tokens = uint32_t(arguments.natural("--batch", 0)),
           .kv_type = arguments.text("--kv-type"),
-          .kernels = arguments.text("--kernels")};
+          .kernels = arguments.text("--kernels"),
+          .weights = arguments.text("--weights")};
 }
 
 llmos::Result<llmos::Model> open_model(const Arguments& arguments) {

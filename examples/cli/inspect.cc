@@ -43,6 +43,7 @@ std::vector<Size> sizes(const ModelInfo& info) {
 std::vector<Size> sizes(const ModelPlan& plan) {
   return {{"weights_mapped", plan.weights_mapped},
           {"weights_copied", plan.weights_copied},
+          {"weights_repacked", plan.weights_repacked},
           {"kv_bytes_per_token", plan.kv_bytes_per_token},
           {"kv_bytes", plan.kv_bytes},
           {"workspace", plan.workspace},
@@ -105,7 +106,8 @@ std::string title(const ModelInfo& info) {
 std::string plan_text(const ModelPlan& plan) {
   std::string text = "memory for " + std::to_string(plan.context) + " tokens\n";
   text += line("weights, mapped", bytes_text(plan.weights_mapped));
-  text += line("weights, copied", bytes_text(plan.weights_copied));
+  text += line("weights, copied", bytes_text(plan.weights_copied) + " (" +
+                                      bytes_text(plan.weights_repacked) + " repacked)");
   text += line("keys and values", bytes_text(plan.kv_bytes) + " (" +
                                       bytes_text(plan.kv_bytes_per_token) + " a token)");
   text += line("workspace", bytes_text(plan.workspace));

@@ -59,6 +59,7 @@ llmos::Result<llmos::Engine> open_engine(const Arguments& arguments) {
   options.threads = uint32_t(arguments.natural("--threads", 0));
   options.context = uint32_t(arguments.natural("--ctx", 0));
   options.kernels = arguments.text("--kernels");
+  options.weights = arguments.text("--weights");
   options.cache.kv_type = arguments.text("--kv-type");
   options.scheduler.step_tokens = uint32_t(arguments.natural("--batch", 0));
   options.progress = &bar;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the models of DIR against their goals, and prints one line for each: measure, value, goal.
+"""Measures the models of DIR, their weights rounded to F16 as in their files, against their goals, and prints one line
+for each: measure, value, goal.
 
     python evaluate.py --out DIR [--llmos build/release/examples/llmos]
 
@@ -20,7 +21,8 @@ from tokenizers import Tokenizer
 import sums
 import tales
 from tale_words import FREE, NAMES
-from train import BEGIN, CHUNK_STEPS, END, HELD_OUT_SEED, Recipe, chunk_documents, corpus, load, loss_of, padded
+from train import (ASSISTANT, BEGIN, CHUNK_STEPS, END, HELD_OUT_SEED, USER, Recipe, chunk_documents, corpus, load,
+                   loss_of, padded)
 
 TEMPERATURE = 0.7
 SAMPLES = 1000
@@ -109,10 +111,11 @@ def measure_tale(model, state, tokenizer):
     known, unknown = (perplexity(model, tokenizer, text) for text in (training, corpus(HELD_OUT_SEED, 500)))
     show("tale: perplexity of held-out / of training text", f"{unknown / known:.3f}",
          f"<= 1.1 ({unknown:.3f} / {known:.3f})", unknown <= 1.1 * known)
-    begin, end = tokenizer.token_to_id(BEGIN), tokenizer.token_to_id(END)
+    prompt = tokenizer.encode(f"{BEGIN}{USER}Tell me a story.{END}{ASSISTANT}").ids
+    end = tokenizer.token_to_id(END)
     generator = torch.Generator().manual_seed(5)
     outputs = []
-    for part in batches([[begin]] * SAMPLES, 100):
+    for part in batches([prompt] * SAMPLES, 100):
         outputs += sample(model, part, TEMPERATURE, STORY_TOKENS_MAX, end, generator)
     texts = [tokenizer.decode(output) for output in outputs]
     faults = [fault for fault in map(tales.check, texts) if fault]
@@ -152,16 +155,17 @@ def measure_draft(draft, tale, tokenizer):
 
 
 def ask(llmos, command, *arguments, text=None):
-    result = subprocess.run([llmos, command, *arguments, "--json"], input=text, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
+    words = [llmos, command, *arguments, "--json"]
+    return json.loads(subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout)
 
 
 @torch.no_grad()
 def compare_files(llmos, out, models, tokenizer):
-    texts = [f"{question}{answer}" for question, answer in sums.split()[1][:20]] + corpus(HELD_OUT_SEED, 20)
+    texts = [f"{question}{answer}" for question, answer in sums.split()[1][:20]]
+    texts += [text.removeprefix(BEGIN) for text in corpus(HELD_OUT_SEED, 20)]
     texts += ["It's 4,000.5 m; don't\n\nworry \u00e9\u4f60\u00bd"]
     file = str(out / "tale.gguf")
-    differ = sum(ask(llmos, "tokenize", "--model", file, "--no-special", text=text)["ids"] != tokenizer.encode(text).ids
+    differ = sum(ask(llmos, "tokenize", "--model", file, text=text)["ids"] != tokenizer.encode(BEGIN + text).ids
                  for text in texts)
     show(f"tokenizer: of {len(texts)} texts, other ids than HF tokenizers", differ, "0", differ == 0)
     for name, model in models.items():
@@ -171,7 +175,15 @@ def compare_files(llmos, out, models, tokenizer):
         wanted = torch.log_softmax(model(torch.tensor([ids])).float(), -1)[0]
         apart = max(abs(top["logprob"] - float(wanted[i, top["id"]]))
                     for i, position in enumerate(found[1:]) for top in position["top"])
-        show(f"{name}: GGUF's and PyTorch's log-probabilities, at most apart", f"{apart:.1e}", "<= 1e-2", apart <= 1e-2)
+        show(f"{name}: our and PyTorch's log-probabilities, at most apart", f"{apart:.1e}", "<= 1e-3", apart <= 1e-3)
+
+
+def as_shipped(model):
+    """With the weights that the file holds."""
+    for weight in model.parameters():
+        if weight.dim() == 2:
+            weight.data = weight.data.half().float()
+    return model
 
 
 def main():
@@ -181,7 +193,7 @@ def main():
     arguments = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(arguments.out / "tokenizer.json"))
     loaded = {name: load(arguments.out, name) for name in NAMES_OF_FILES if (arguments.out / f"{name}.pt").exists()}
-    models = {name: model for name, (model, _) in loaded.items()}
+    models = {name: as_shipped(model) for name, (model, _) in loaded.items()}
     for name, (model, state) in loaded.items():
         print(f"{name}: {sum(p.numel() for p in model.parameters()):,} parameters, {state['step']} steps, "
               f"{state['seconds']:.0f} s, training loss {state['loss']:.4f}")

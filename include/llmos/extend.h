@@ -192,7 +192,10 @@ struct CachedBlock {
   uint32_t depth{};   // blocks before it in its sequence
   uint32_t tokens{};  // that it holds; fewer than a whole block's at the end of a sequence
   bool continues{};   // the request that made it had found its beginning in the cache
-  uint32_t group{};   // as group() answered when it was last used; 0 before that
+  // Bits of the number of tokens that the last request which held it had put out: 0 for 0, 1 for 1,
+  // 2 for 2 and 3, and so on. What is asked for one word is asked for more often than a chat.
+  uint32_t answer_bits{};
+  uint32_t group{};  // as group() answered when it was last used; 0 before that
 };
 
 // Decides which cached block goes when room is needed. The cache keeps its blocks in groups, each
@@ -203,7 +206,7 @@ struct CachedBlock {
 // Threads  The engine's, one call at a time. Must not throw.
 class EvictionPolicy {
  public:
-  static constexpr uint32_t kGroupsMax = 16;
+  static constexpr uint32_t kGroupsMax = 32;
 
   virtual ~EvictionPolicy() = default;
   // The group of a block that was just used (or made); below kGroupsMax. One group: least recently

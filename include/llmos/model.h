@@ -86,6 +86,11 @@ struct ModelOptions {
   std::string kv_type{};
   // The kernel set, one of kernel_sets(); empty: the best of this machine.
   std::string kernels{};
+  // "repacked": quantised weights are copied into memory in the order that the kernel set reads
+  // them, several times faster, and activations are rounded to 8 bits with a scale for every 32.
+  // "mapped": they are used where they lie in the file, so that a model larger than memory runs and
+  // loads at once. "auto", or empty: repacked where the set knows how and memory holds it.
+  std::string weights{};
   // Supplies the files instead of the file system; outlives the model.
   WeightSource* source{};
   // Hears how loading advances and may end it; used during the call only.
@@ -96,8 +101,9 @@ struct ModelOptions {
 // counted are the tokenizer and what describes the model: some megabytes at most, whatever its
 // size.
 struct ModelPlan {
-  uint64_t weights_mapped{};  // read from the file where they lie; the system may drop and reread
-  uint64_t weights_copied{};  // in memory of their own: another layout, or norms as f32
+  uint64_t weights_mapped{};    // read from the file where they lie; the system may drop and reread
+  uint64_t weights_copied{};    // in memory of their own: another layout, or norms as f32
+  uint64_t weights_repacked{};  // of the copied: in the kernel set's own layout
   uint64_t kv_bytes_per_token{};
   uint64_t kv_bytes{};  // for `context` tokens, in whole blocks
   uint64_t workspace{};

@@ -114,6 +114,9 @@ struct EngineOptions {
   uint32_t context{};
   // The kernel set, one of kernel_sets(); empty: the best of this machine.
   std::string kernels{};
+  // How quantised weights are kept: "auto" (empty means this), "mapped" or "repacked"; see
+  // ModelOptions (model.h).
+  std::string weights{};
   CacheOptions cache{};
   SchedulerOptions scheduler{};
   // Tokens that wait for the reader of a stream, at most; its sequence is parked until it reads.

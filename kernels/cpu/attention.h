@@ -12,13 +12,14 @@
 
 #include "kernels/cpu/decode.h"
 #include "kernels/cpu/math.h"
+#include "kernels/cpu/quantize.h"
 #include "kernels/kernels.h"
 #include "kernels/share.h"
 
 namespace llmos::kernels {
 namespace {
 
-inline constexpr int kTileKeys = 16;     // with kHeadDimMax a tile is 32 KiB, usually 8 KiB
+inline constexpr int kTileKeys = 32;     // with kHeadDimMax a tile is 64 KiB, usually 8 KiB
 inline constexpr int kItemQueries = 16;  // their sums are as large as a tile
 
 LLMOS_INLINE size_t cache_row_bytes(const KvLayer& cache) {
@@ -112,29 +113,36 @@ void add_query(const AttentionParams& p, Item& item, int64_t head, int64_t token
   query.sum = p.sinks ? 1 : 0;
 }
 
-// Dot products of one row with four.
-LLMOS_INLINE void dot_four(const float* row, const float* others, int64_t padded, float* out) {
-  Floats sums[4] = {};
+// scores[j] = row . keys[j] for the kLanes keys from `keys` on.
+LLMOS_INLINE void dot_keys(const float* row, const float* keys, int64_t padded, float* scores) {
+  Floats sums[kLanes] = {};
   for (int64_t d = 0; d < padded; d += kLanes) {
     const Floats q = load(row + d);
-    for (int j = 0; j < 4; ++j) sums[j] = fma(q, load(others + j * padded + d), sums[j]);
+    LLMOS_UNROLL for (int j = 0; j < kLanes; ++j) {
+      sums[j] = fma(q, load(keys + j * padded + d), sums[j]);
+    }
   }
-  for (int j = 0; j < 4; ++j) out[j] = sum_lanes(sums[j]);
+  store(scores, sum_rows(sums));
 }
 
-// Weights of a tile's keys [range) for one query; the scores before are rescaled to a new largest.
+LLMOS_INLINE Ints lane_numbers() {
+  Ints numbers;
+  for (int i = 0; i < kLanes; ++i) numbers[i] = i;
+  return numbers;
+}
+
+// Weights of a tile's keys [range) for one query, 0 for the others; the sums before are rescaled to
+// a new largest.
 LLMOS_INLINE void weigh(const AttentionParams& p, Query& query, KeyRange range, float* weights,
                         float* sums, int64_t padded) {
   constexpr int kVectors = kTileKeys / kLanes;
   Floats scores[kVectors];
   Floats top = broadcast(-INFINITY);
-  for (int i = 0; i < kVectors; ++i) {
-    Floats raw = capped(load(weights + i * kLanes) * broadcast(p.scale), p.softcap);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const int64_t key = i * kLanes + lane;
-      if (key < range.first || key >= range.last) raw[lane] = -INFINITY;
-    }
-    scores[i] = raw;
+  LLMOS_UNROLL for (int i = 0; i < kVectors; ++i) {
+    const Floats raw = capped(load(weights + i * kLanes) * broadcast(p.scale), p.softcap);
+    const Ints key = lane_numbers() + i * kLanes;
+    const Ints is_seen = (key >= int32_t(range.first)) & (key < int32_t(range.last));
+    scores[i] = select(is_seen, raw, broadcast(-INFINITY));
     top = larger(scores[i], top);
   }
   const float tile_largest = largest_lane(top);
@@ -145,7 +153,7 @@ LLMOS_INLINE void weigh(const AttentionParams& p, Query& query, KeyRange range, 
     query.largest = tile_largest;
   }
   Floats total{};
-  for (int i = 0; i < kVectors; ++i) {
+  LLMOS_UNROLL for (int i = 0; i < kVectors; ++i) {
     const Floats weight = exp(scores[i] - broadcast(query.largest));
     store(weights + i * kLanes, weight);
     total += weight;
@@ -153,19 +161,45 @@ LLMOS_INLINE void weigh(const AttentionParams& p, Query& query, KeyRange range, 
   query.sum += sum_lanes(total);
 }
 
-LLMOS_INLINE void add_values(const float* weights, const float* values, KeyRange range,
-                             int64_t padded, float* sums) {
-  constexpr int kWide = kStepVectors < 4 ? kStepVectors : 4;  // vectors at a time
-  for (int64_t d = 0; d < padded; d += kWide * kLanes) {
-    Floats part[kWide];
-    for (int i = 0; i < kWide; ++i) part[i] = load(sums + d + i * kLanes);
-    for (int64_t j = range.first; j < range.last; ++j) {
-      const Floats weight = broadcast(weights[j]);
-      for (int i = 0; i < kWide; ++i) {
-        part[i] = fma(weight, load(values + j * padded + d + i * kLanes), part[i]);
-      }
+// Queries whose sums are in registers together: 16 of them with AVX-512, 8 else.
+#if defined(__AVX512F__)
+inline constexpr int kSumQueries = 4;
+#else
+inline constexpr int kSumQueries = 2;
+#endif
+
+// sums[q] += weights[q][j] * values[j], j ascending, for kWide vectors of kQueries queries that see
+// the same keys.
+template <int kQueries, int kWide>
+LLMOS_INLINE void add_values_at(const float (*weights)[kTileKeys], const float* values,
+                                KeyRange range, int64_t padded, float* sums) {
+  Floats part[kQueries][kWide];
+  LLMOS_UNROLL for (int q = 0; q < kQueries; ++q) {
+    LLMOS_UNROLL for (int i = 0; i < kWide; ++i) part[q][i] = load(sums + q * padded + i * kLanes);
+  }
+  for (int64_t j = range.first; j < range.last; ++j) {
+    Floats value[kWide];
+    LLMOS_UNROLL for (int i = 0; i < kWide; ++i) value[i] = load(values + j * padded + i * kLanes);
+    LLMOS_UNROLL for (int q = 0; q < kQueries; ++q) {
+      const Floats weight = broadcast(weights[q][j]);
+      LLMOS_UNROLL for (int i = 0; i < kWide; ++i) part[q][i] = fma(weight, value[i], part[q][i]);
     }
-    for (int i = 0; i < kWide; ++i) store(sums + d + i * kLanes, part[i]);
+  }
+  LLMOS_UNROLL for (int q = 0; q < kQueries; ++q) {
+    LLMOS_UNROLL for (int i = 0; i < kWide; ++i) store(sums + q * padded + i * kLanes, part[q][i]);
+  }
+}
+
+template <int kQueries>
+void add_values(const float (*weights)[kTileKeys], const float* values, KeyRange range,
+                int64_t padded, float* sums) {
+  constexpr int kWide = 4;
+  int64_t d = 0;
+  for (; d + kWide * kLanes <= padded; d += kWide * kLanes) {
+    add_values_at<kQueries, kWide>(weights, values + d, range, padded, sums + d);
+  }
+  for (; d < padded; d += kLanes) {
+    add_values_at<kQueries, 1>(weights, values + d, range, padded, sums + d);
   }
 }
 
@@ -191,23 +225,41 @@ void gather_tile(const KvLayer& cache, const Item& item, const std::byte* rows_o
   }
 }
 
+// How many queries from `q` on see the same keys of a tile, at most kSumQueries.
+LLMOS_INLINE int alike(const Item& item, int q, int64_t start, int64_t count) {
+  const KeyRange range = in_tile(item.queries[q], start, count);
+  int alike = 1;
+  for (; alike < kSumQueries && q + alike < item.count; ++alike) {
+    const KeyRange other = in_tile(item.queries[q + alike], start, count);
+    if (other.first != range.first || other.last != range.last) break;
+  }
+  return alike;
+}
+
 void attend_tile(const AttentionParams& p, Item& item, int64_t start, int64_t count,
                  HeadRows& rows) {
-  float weights[kItemQueries][kTileKeys] = {};
+  alignas(64) float weights[kItemQueries][kTileKeys];
   gather_tile(p.cache, item, p.cache.keys, start, count, rows);
   for (int q = 0; q < item.count; ++q) {
     const KeyRange range = in_tile(item.queries[q], start, count);
     if (range.first >= range.last) continue;
-    const float* row = item.rows + q * item.padded;
-    for (int64_t j = range.first / 4 * 4; j < range.last; j += 4) {
-      dot_four(row, rows.values + j * item.padded, item.padded, weights[q] + j);
+    for (int64_t j = range.first / kLanes * kLanes; j < range.last; j += kLanes) {
+      dot_keys(item.rows + q * item.padded, rows.values + j * item.padded, item.padded,
+               weights[q] + j);
     }
     weigh(p, item.queries[q], range, weights[q], item.sums + q * item.padded, item.padded);
   }
   gather_tile(p.cache, item, p.cache.values, start, count, rows);
-  for (int q = 0; q < item.count; ++q) {
+  for (int q = 0; q < item.count;) {
     const KeyRange range = in_tile(item.queries[q], start, count);
-    add_values(weights[q], rows.values, range, item.padded, item.sums + q * item.padded);
+    float* const sums = item.sums + q * item.padded;
+    if (alike(item, q, start, count) == kSumQueries) {
+      add_values<kSumQueries>(weights + q, rows.values, range, item.padded, sums);
+      q += kSumQueries;
+    } else {
+      add_values<1>(weights + q, rows.values, range, item.padded, sums);
+      ++q;
+    }
   }
 }
 
@@ -218,7 +270,7 @@ void attend_item(const AttentionParams& p, Item& item) {
     all.last = max_of(all.last, item.queries[q].keys.last);
   }
   HeadRows rows;
-  // dot_four may read rows behind the last of a tile; what it finds there is not used.
+  // dot_keys may read rows behind the last of a tile; what it finds there is not used.
   std::memset(rows.values, 0, size_t(kTileKeys * item.padded) * sizeof(float));
   for (int64_t start = all.first - all.first % kTileKeys; start < all.last; start += kTileKeys)
     attend_tile(p, item, start, min_of(kTileKeys, all.last - start), rows);
@@ -227,6 +279,39 @@ void attend_item(const AttentionParams& p, Item& item) {
     float* out = p.out + query.token * p.out_stride + query.head * p.cache.head_dim;
     const float* sums = item.sums + q * item.padded;
     for (int64_t d = 0; d < p.cache.head_dim; ++d) out[d] = sums[d] / query.sum;
+    if (!p.cells) continue;
+    const int64_t dim = p.cache.head_dim;
+    std::byte* const row = p.cells + size_t(query.token) * quantized_row_bytes(p.heads * dim);
+    Cell* const cells = reinterpret_cast<Cell*>(row) + query.head * dim / kCellColumns;
+    for (int64_t i = 0; i < p.cache.head_dim / kCellColumns; ++i)
+      quantize_cell(out + i * kCellColumns, cells[i]);
+  }
+}
+
+// Query heads [first, last) of the span's tokens [token, token_end).
+struct Work {
+  int64_t first, last;
+  int64_t token, token_end;
+};
+
+void attend(const AttentionParams& p, Item& item, const Work& work) {
+  const int64_t group = p.heads / p.cache.kv_heads;
+  item.kv_head = work.first / group;
+  item.count = 0;
+  for (int64_t t = work.token; t < work.token_end; ++t) {
+    for (int64_t h = work.first; h < work.last; ++h) add_query(p, item, h, t);
+  }
+  attend_item(p, item);
+}
+
+// One token of one sequence: members share its heads, even those of one kv head.
+void attend_token(const AttentionParams& p, Item& item, const Launch& launch) {
+  const int64_t group = p.heads / p.cache.kv_heads;
+  const Share share = share_of(p.heads, launch);
+  for (int64_t h = share.first; h < share.last;) {
+    const int64_t end = min_of(min_of((h / group + 1) * group, share.last), h + kItemQueries);
+    attend(p, item, {h, end, 0, 1});
+    h = end;
   }
 }
 
@@ -234,24 +319,21 @@ void attention(const AttentionParams& p, const Launch& launch) {
   const int64_t group = p.heads / p.cache.kv_heads;
   const int64_t item_heads = min_of(group, kItemQueries);
   const int64_t item_tokens = kItemQueries / item_heads;
-  const int64_t heads_items = (group + item_heads - 1) / item_heads;
   Item item;
   item.padded = (p.cache.head_dim + kStep - 1) / kStep * kStep;
+  if (p.tokens == 1) {
+    item.span = p.spans;
+    return attend_token(p, item, launch);
+  }
   int64_t index = 0;  // items go round, for later tokens of a chunk have more keys
   for (int64_t s = 0; s < p.span_count; ++s) {
     item.span = &p.spans[s];
     for (int64_t t = 0; t < item.span->tokens; t += item_tokens) {
-      for (int64_t h = 0; h < p.cache.kv_heads * heads_items; ++h) {
-        if (index++ % launch.size != launch.rank) continue;
-        item.kv_head = h / heads_items;
-        item.count = 0;
-        const int64_t first = h % heads_items * item_heads;
-        for (int64_t i = t; i < min_of(t + item_tokens, item.span->tokens); ++i) {
-          for (int64_t g = first; g < min_of(first + item_heads, group); ++g) {
-            add_query(p, item, item.kv_head * group + g, i);
-          }
-        }
-        attend_item(p, item);
+      const int64_t end = min_of(t + item_tokens, item.span->tokens);
+      for (int64_t h = 0; h < p.heads;) {
+        const int64_t last = min_of((h / group + 1) * group, h + item_heads);
+        if (index++ % launch.size == launch.rank) attend(p, item, {h, last, t, end});
+        h = last;
       }
     }
   }
@@ -299,23 +381,6 @@ void store_cache_row(const KvLayer& cache, std::byte* to, const float* from) {
       return store_row<2>(to, from, dim, [](std::byte* at, Floats v) { store_bf16(at, v); });
     default:
       return store_q8_0(to, from, dim);
-  }
-}
-
-void kv_write(const KvWriteParams& p, const Launch& launch) {
-  const KvLayer& cache = p.cache;
-  const size_t row = cache_row_bytes(cache);
-  const Share share = share_of(p.tokens * cache.kv_heads, launch);
-  for (int64_t i = share.first; i < share.last; ++i) {
-    const int64_t t = i / cache.kv_heads;
-    const int64_t head = i % cache.kv_heads;
-    if (p.slots[t] < 0) continue;
-    const int64_t place = head * cache.block_tokens + p.slots[t] % cache.block_tokens;
-    const size_t at =
-        size_t(p.slots[t] / cache.block_tokens) * cache.block_bytes + size_t(place) * row;
-    const int64_t from = head * cache.head_dim;
-    store_cache_row(cache, cache.keys + at, p.keys + t * p.keys_stride + from);
-    store_cache_row(cache, cache.values + at, p.values + t * p.values_stride + from);
   }
 }
 

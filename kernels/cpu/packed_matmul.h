@@ -8,9 +8,11 @@
 //         activation scale, sum), blocks in ascending order, (minimum first). Integer sums are
 //         exact. So every path below gives the same bits, with any number of rows, tokens and
 //         threads.
-// Paths   Up to kDirectTokens: codes are unpacked in registers and meet all tokens at once. More: a
-//         panel of kPanelGroups groups times kPanelBlocks blocks is unpacked into the first-level
-//         cache and meets a chunk of tokens, kTileTokens at a time.
+// Paths   Up to kDirectTokens: codes are unpacked in registers and meet up to kDirectTile tokens at
+//         once; a group comes from memory for the first of them, from a cache for the others. So
+//         memory and arithmetic overlap at any number of tokens. More: a panel of kPanelGroups
+//         groups times kPanelBlocks blocks is unpacked into the first-level cache and meets a chunk
+//         of tokens, kTileTokens at a time.
 #pragma once
 
 #include "kernels/cpu/matmul.h"
@@ -20,17 +22,17 @@
 namespace llmos::kernels {
 namespace {
 
-#define LLMOS_UNROLL _Pragma("GCC unroll 16")
-
 inline constexpr int kPanelGroups = 2;
 // Registers of a tile: a sum of integers and one of floats for each group and token, a weight for
 // each group, and an activation. AVX-512 has 32, the others 16.
 #if defined(__AVX512F__)
 inline constexpr int kTilesTokens = 6;
-inline constexpr int kDirectTokens = 4;
+inline constexpr int kDirectTile = 12;
+inline constexpr int kDirectTokens = 32;
 #else
 inline constexpr int kTilesTokens = 3;
-inline constexpr int kDirectTokens = 3;
+inline constexpr int kDirectTile = 4;
+inline constexpr int kDirectTokens = 12;
 #endif
 // 32 rows (AVX-512) times 512 columns: 22 KiB with scales, half of a first-level cache.
 inline constexpr int kPanelBlocks = 256 / kGroupRows;
@@ -41,7 +43,7 @@ inline constexpr int kChunkTokensMin = 24;
 inline constexpr int kChunkTokensMax = 120;
 
 // Bytes ahead of the one that is used, of which each cache line is asked for once.
-inline constexpr size_t kAhead = 2048;
+inline constexpr size_t kAhead = 4096;
 
 template <size_t kBytes>
 LLMOS_INLINE void prefetch_ahead(const std::byte* from) {
@@ -239,17 +241,37 @@ struct CellRows {
 };
 
 template <DType kType, int kTokens>
+LLMOS_INLINE void multiply_group(const PackedRows& weight, int64_t group, const CellRows& tokens,
+                                 int first, const Finish& finish) {
+  alignas(64) float sums[kTokens * kGroupRows];
+  multiply_groups<kType, 1, kTokens>(weight.data + size_t(group) * weight.group_bytes,
+                                     weight.group_bytes, weight.blocks, tokens.cells + first, sums);
+  const int64_t row = group * kGroupRows;
+  const int64_t rows = weight.rows - row < kGroupRows ? weight.rows - row : kGroupRows;
+  for (int t = 0; t < kTokens; ++t) {
+    finish_rows(sums + t * kGroupRows, row, rows, tokens.out[first + t], finish);
+  }
+}
+
+template <DType kType>
 void multiply_directly(const PackedRows& weight, Share groups, const CellRows& tokens,
                        const Finish& finish) {
-  alignas(64) float sums[kTokens * kGroupRows];
   for (int64_t g = groups.first; g < groups.last; ++g) {
-    multiply_groups<kType, 1, kTokens>(weight.data + size_t(g) * weight.group_bytes,
-                                       weight.group_bytes, weight.blocks, tokens.cells, sums);
-    const int64_t row = g * kGroupRows;
-    const int64_t rows = weight.rows - row < kGroupRows ? weight.rows - row : kGroupRows;
-    for (int t = 0; t < kTokens; ++t) {
-      finish_rows(sums + t * kGroupRows, row, rows, tokens.out[t], finish);
+    int t = 0;
+    const auto tiles = [&]<int kTokens>() {
+      for (; t + kTokens <= tokens.count; t += kTokens) {
+        multiply_group<kType, kTokens>(weight, g, tokens, t, finish);
+      }
+    };
+    if constexpr (kDirectTile >= 12) {
+      tiles.template operator()<12>();
+      tiles.template operator()<8>();
+      tiles.template operator()<6>();
     }
+    tiles.template operator()<4>();
+    tiles.template operator()<3>();
+    tiles.template operator()<2>();
+    tiles.template operator()<1>();
   }
 }
 
@@ -358,22 +380,10 @@ void multiply_by_panels(const PackedRows& weight, Share groups, const CellRows& 
 template <DType kType>
 void multiply_cells(const PackedRows& weight, Share groups, const CellRows& tokens,
                     const Finish& finish) {
-  switch (tokens.count) {
-    case 0:
-      return;
-    case 1:
-      return multiply_directly<kType, 1>(weight, groups, tokens, finish);
-    case 2:
-      return multiply_directly<kType, 2>(weight, groups, tokens, finish);
-    case 3:
-      return multiply_directly<kType, 3>(weight, groups, tokens, finish);
-    case 4:
-      if constexpr (kDirectTokens >= 4) {
-        return multiply_directly<kType, 4>(weight, groups, tokens, finish);
-      }
-      [[fallthrough]];
-    default:
-      return multiply_by_panels<kType>(weight, groups, tokens, finish);
+  if (tokens.count <= kDirectTokens) {
+    multiply_directly<kType>(weight, groups, tokens, finish);
+  } else {
+    multiply_by_panels<kType>(weight, groups, tokens, finish);
   }
 }
 
@@ -388,9 +398,11 @@ LLMOS_INLINE PackedRows packed_rows(const Matrix& weight, int64_t matrix) {
           weight.columns / kBlockElements};
 }
 
+inline constexpr int64_t kShareGroups = kShareRows / kGroupRows;
+
 void matmul_packed(const MatmulParams& p, const Launch& launch) {
   const PackedRows weight = packed_rows(p.weight, 0);
-  const Share groups = share_of((weight.rows + kGroupRows - 1) / kGroupRows, launch);
+  const Share groups = share_of((weight.rows + kGroupRows - 1) / kGroupRows, launch, kShareGroups);
   const Finish finish{p.bias, p.scale, p.accumulate};
   const size_t cells = quantized_row_bytes(p.weight.columns);
   const int chunk = chunk_tokens(p.weight.columns);
@@ -407,7 +419,8 @@ void matmul_packed(const MatmulParams& p, const Launch& launch) {
 
 // Expert by expert, each with all slots that chose it.
 void expert_matmul_packed(const ExpertMatmulParams& p, const Launch& launch) {
-  const Share groups = share_of((p.weight.rows + kGroupRows - 1) / kGroupRows, launch);
+  const Share groups =
+      share_of((p.weight.rows + kGroupRows - 1) / kGroupRows, launch, kShareGroups);
   const size_t cells = quantized_row_bytes(p.weight.columns);
   const int chunk = chunk_tokens(p.weight.columns);
   for (int64_t e = 0; e < p.expert_count; ++e) {

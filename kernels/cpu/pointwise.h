@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Norms, rotations, activations, sums and routing: one pass over the activations each, which lie in
-// a cache. Results of the last, incomplete vector of a row go through the same instructions.
+// Norms, rotations (with what stores keys and values), activations, sums and routing: one pass over
+// the activations each, which lie in a cache. Results of the last, incomplete vector of a row go
+// through the same instructions.
 #pragma once
 
+#include "kernels/cpu/attention.h"
 #include "kernels/cpu/math.h"
+#include "kernels/cpu/quantize.h"
 #include "kernels/kernels.h"
 #include "kernels/share.h"
 
@@ -23,19 +26,40 @@ LLMOS_INLINE void store_some(float* to, Floats value, int64_t count) {
   store_part(to, value, count);
 }
 
-// Calls f(row, first column, last column) for a member's part of [rows, columns], in whole vectors.
-template <class F>
+// Calls f(row, first column, last column) for a member's part of [rows, columns], in units of
+// kUnit columns: whole vectors, or whole cells.
+template <int kUnit = kLanes, class F>
 LLMOS_INLINE void each_part(int64_t rows, int64_t columns, const Launch& launch, F f) {
-  const int64_t vectors = (columns + kLanes - 1) / kLanes;
-  const Share share = share_of(rows * vectors, launch);
+  const int64_t units = (columns + kUnit - 1) / kUnit;
+  const Share share = share_of(rows * units, launch);
   for (int64_t i = share.first; i < share.last;) {
-    const int64_t row = i / vectors;
-    const int64_t first = i % vectors;
-    const int64_t count = share.last - i < vectors - first ? share.last - i : vectors - first;
-    const int64_t last = (first + count) * kLanes;
-    f(row, first * kLanes, last < columns ? last : columns);
+    const int64_t row = i / units;
+    const int64_t first = i % units;
+    const int64_t count = share.last - i < units - first ? share.last - i : units - first;
+    const int64_t last = (first + count) * kUnit;
+    f(row, first * kUnit, last < columns ? last : columns);
     i += count;
   }
+}
+
+// Stores value(column, lanes) at columns [first, last) of a row: in `out`, and quantised in `cells`
+// (the row's), where they are not null. With cells, first and last are whole cells.
+template <class F>
+LLMOS_INLINE void store_values(float* out, std::byte* cells, int64_t first, int64_t last, F value) {
+  if (!cells) {
+    each_vector(first, last, [&](int64_t c, int64_t n) { store_some(out + c, value(c, n), n); });
+    return;
+  }
+  for (int64_t c = first; c < last; c += kCellColumns) {
+    alignas(64) float x[kCellColumns];
+    for (int64_t i = 0; i < kCellColumns; i += kLanes) store(x + i, value(c + i, kLanes));
+    if (out) std::memcpy(out + c, x, sizeof x);
+    quantize_cell(x, *reinterpret_cast<Cell*>(cells + c / kCellColumns * int64_t(kCellBytes)));
+  }
+}
+
+LLMOS_INLINE std::byte* cells_row(std::byte* cells, int64_t row, int64_t columns) {
+  return cells ? cells + size_t(row) * quantized_row_bytes(columns) : nullptr;
 }
 
 // ---- Norms ----
@@ -56,23 +80,33 @@ LLMOS_INLINE float sum_of_squares(const float* in, int64_t columns, float mean) 
   return sum_lanes(sum);
 }
 
-void norm_row(const NormParams& p, const float* in, float* out) {
+// Columns [first, last) of row r, by sums over all of it.
+void norm_part(const NormParams& p, int64_t r, int64_t first, int64_t last) {
+  const float* const in = p.in + r * p.in_stride;
   const float mean = p.kind == NormKind::kLayer ? sum_of(in, p.columns) / float(p.columns) : 0.0f;
   const float variance = sum_of_squares(in, p.columns, mean) / float(p.columns);
   const Floats scale = broadcast(1 / ::sqrtf(variance + p.epsilon));
-  each_vector(0, p.columns, [&](int64_t c, int64_t n) {
-    Floats value = (load_some(in + c, n) - broadcast(mean)) * scale;
-    if (p.weight) value *= load_some(p.weight + c, n);
-    if (p.bias) value += load_some(p.bias + c, n);
-    store_some(out + c, value, n);
-  });
+  const auto value = [&](int64_t c, int64_t n) {
+    Floats x = (load_some(in + c, n) - broadcast(mean)) * scale;
+    if (p.weight) x *= load_some(p.weight + c, n);
+    if (p.bias) x += load_some(p.bias + c, n);
+    return x;
+  };
+  store_values(p.out ? p.out + r * p.out_stride : nullptr, cells_row(p.cells, r, p.columns), first,
+               last, value);
 }
 
+// In place a row is one member's, for all of it is read. Else members share a row too, and each
+// computes the sums of it: cheaper than waiting for one that does it all.
 void norm(const NormParams& p, const Launch& launch) {
-  const Share share = share_of(p.rows, launch);
-  for (int64_t r = share.first; r < share.last; ++r) {
-    norm_row(p, p.in + r * p.in_stride, p.out + r * p.out_stride);
+  if (p.out == p.in) {
+    const Share share = share_of(p.rows, launch);
+    for (int64_t r = share.first; r < share.last; ++r) norm_part(p, r, 0, p.columns);
+    return;
   }
+  each_part<kCellColumns>(p.rows, p.columns, launch, [&](int64_t r, int64_t first, int64_t last) {
+    norm_part(p, r, first, last);
+  });
 }
 
 // ---- Rotations ----
@@ -114,18 +148,46 @@ LLMOS_INLINE void rotate_pairs(float* x, int64_t half, const Angles& angles) {
   }
 }
 
+LLMOS_INLINE void rotate(const RopeParams& p, int64_t token, int64_t head, const Angles& angles) {
+  float* const x = p.x + token * p.stride + head * p.head_dim;
+  if (p.interleaved) {
+    rotate_pairs(x, p.rotary / 2, angles);
+  } else {
+    rotate_halves(x, p.rotary / 2, angles);
+  }
+}
+
 void rope(const RopeParams& p, const Launch& launch) {
   const Share share = share_of(p.tokens * p.heads, launch);
   Angles angles;
   int64_t token = -1;
   for (int64_t i = share.first; i < share.last; ++i) {
     if (i / p.heads != token) angles_of(p, token = i / p.heads, angles);
-    float* x = p.x + token * p.stride + i % p.heads * p.head_dim;
-    if (p.interleaved) {
-      rotate_pairs(x, p.rotary / 2, angles);
-    } else {
-      rotate_halves(x, p.rotary / 2, angles);
+    rotate(p, token, i % p.heads, angles);
+  }
+}
+
+// Rotates and stores a token's head by one member: no barrier between.
+void kv_write(const KvWriteParams& p, const Launch& launch) {
+  const KvLayer& cache = p.cache;
+  const size_t row = cache_row_bytes(cache);
+  const Share share = share_of(p.tokens * cache.kv_heads, launch);
+  Angles angles;
+  int64_t token = -1;
+  for (int64_t i = share.first; i < share.last; ++i) {
+    const int64_t t = i / cache.kv_heads;
+    const int64_t head = i % cache.kv_heads;
+    if (p.rope.x) {
+      if (t != token) angles_of(p.rope, token = t, angles);
+      rotate(p.rope, t, head, angles);
     }
+    if (p.slots[t] < 0) continue;
+    const int64_t place = head * cache.block_tokens + p.slots[t] % cache.block_tokens;
+    const size_t at =
+        size_t(p.slots[t] / cache.block_tokens) * cache.block_bytes + size_t(place) * row;
+    const int64_t from = head * cache.head_dim;
+    store_cache_row(cache, cache.keys + at, p.keys + t * p.keys_stride + from);
+    store_cache_row(cache, cache.values + at, p.values + t * p.values_stride + from);
   }
 }
 
@@ -158,19 +220,19 @@ LLMOS_INLINE Floats clamped_swiglu(Floats gate, Floats up, Floats limit) {
 }
 
 void activate(const ActivateParams& p, const Launch& launch) {
-  each_part(p.rows, p.columns, launch, [&](int64_t r, int64_t first, int64_t last) {
+  const Share share = share_of(p.columns, launch, kShareRows);
+  for (int64_t r = 0; r < p.rows; ++r) {
     const float* gate = p.gate + r * p.gate_stride;
     const float* up = p.up ? p.up + r * p.up_stride : nullptr;
-    float* out = p.out + r * p.out_stride;
-    each_vector(first, last, [&](int64_t c, int64_t n) {
+    const auto value = [&](int64_t c, int64_t n) {
       const Floats g = load_some(gate + c, n);
       const Floats u = up ? load_some(up + c, n) : broadcast(1.0f);
-      const Floats value = p.activation == Activation::kClampedSwiglu
-                               ? clamped_swiglu(g, u, broadcast(p.limit))
-                               : activated(p, g) * u;
-      store_some(out + c, value, n);
-    });
-  });
+      return p.activation == Activation::kClampedSwiglu ? clamped_swiglu(g, u, broadcast(p.limit))
+                                                        : activated(p, g) * u;
+    };
+    store_values(p.out ? p.out + r * p.out_stride : nullptr, cells_row(p.cells, r, p.columns),
+                 share.first, share.last, value);
+  }
 }
 
 // ---- Sums and copies ----

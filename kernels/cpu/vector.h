@@ -19,6 +19,8 @@
 #endif
 
 #define LLMOS_INLINE __attribute__((always_inline)) inline
+#define LLMOS_UNROLL _Pragma("GCC unroll 16")
+#define LLMOS_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace llmos::kernels {
 namespace {
@@ -111,20 +113,69 @@ LLMOS_INLINE Ints to_ints(Floats x) { return __builtin_convertvector(x, Ints); }
 LLMOS_INLINE Floats to_floats(Ints x) { return __builtin_convertvector(x, Floats); }
 
 // The sum of the lanes, as a balanced tree.
+// Each four lanes with f: the first with the third, the second with the fourth, then the two
+// results; then the fours with their neighbours, these pairs with theirs.
+template <class F>
+LLMOS_INLINE float fold_lanes(Floats x, F f) {
+#if defined(__AVX512F__)
+  const __m512 twos = f(x, _mm512_permute_ps(x, 0x4e));
+  const __m512 ones = f(twos, _mm512_permute_ps(twos, 0xb1));
+  const __m512 pairs = f(ones, _mm512_shuffle_f32x4(ones, ones, 0xb1));
+  return f(pairs, _mm512_shuffle_f32x4(pairs, pairs, 0x4e))[0];
+#elif defined(__AVX2__)
+  const __m256 twos = f(x, _mm256_permute_ps(x, 0x4e));
+  const __m256 ones = f(twos, _mm256_permute_ps(twos, 0xb1));
+  return f(ones, _mm256_permute2f128_ps(ones, ones, 1))[0];
+#elif defined(__SSE2__)
+  const __m128 twos = f(x, _mm_shuffle_ps(x, x, 0x4e));
+  return f(twos, _mm_shuffle_ps(twos, twos, 0xb1))[0];
+#else
+  return f(f(x[0], x[2]), f(x[1], x[3]));
+#endif
+}
 LLMOS_INLINE float sum_lanes(Floats x) {
-  float lanes[kLanes];
-  store(lanes, x);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
+  return fold_lanes(x, [](auto a, auto b) LLMOS_INLINE_LAMBDA { return a + b; });
 }
 LLMOS_INLINE float largest_lane(Floats x) {
-  float lanes[kLanes];
-  store(lanes, x);
-  float largest = lanes[0];
-  for (int i = 1; i < kLanes; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
-  return largest;
+  return fold_lanes(x, [](auto a, auto b) LLMOS_INLINE_LAMBDA { return a > b ? a : b; });
+}
+
+// Lane i: the sum of rows[i]'s lanes, as sum_lanes() has it.
+LLMOS_INLINE Floats sum_rows(const Floats (&rows)[kLanes]) {
+#if defined(__SSE2__)
+  Floats fours[kLanes / 4];  // of four rows each: a partial sum of each row in every four lanes
+  for (int i = 0; i < kLanes / 4; ++i) {
+    const Floats &a = rows[4 * i], &b = rows[4 * i + 1], &c = rows[4 * i + 2], &d = rows[4 * i + 3];
+  #if defined(__AVX512F__)
+    const __m512 ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
+    const __m512 cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
+    fours[i] = _mm512_shuffle_ps(ab, cd, 0x44) + _mm512_shuffle_ps(ab, cd, 0xee);
+  #elif defined(__AVX2__)
+    const __m256 ab = _mm256_unpacklo_ps(a, b) + _mm256_unpackhi_ps(a, b);
+    const __m256 cd = _mm256_unpacklo_ps(c, d) + _mm256_unpackhi_ps(c, d);
+    fours[i] = _mm256_shuffle_ps(ab, cd, 0x44) + _mm256_shuffle_ps(ab, cd, 0xee);
+  #else
+    const __m128 ab = _mm_unpacklo_ps(a, b) + _mm_unpackhi_ps(a, b);
+    const __m128 cd = _mm_unpacklo_ps(c, d) + _mm_unpackhi_ps(c, d);
+    fours[i] = _mm_shuffle_ps(ab, cd, 0x44) + _mm_shuffle_ps(ab, cd, 0xee);
+  #endif
+  }
+  #if defined(__AVX512F__)
+  const auto pair = [](__m512 a, __m512 b) LLMOS_INLINE_LAMBDA {
+    return _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xdd);
+  };
+  return pair(pair(fours[0], fours[1]), pair(fours[2], fours[3]));
+  #elif defined(__AVX2__)
+  return _mm256_permute2f128_ps(fours[0], fours[1], 0x20) +
+         _mm256_permute2f128_ps(fours[0], fours[1], 0x31);
+  #else
+  return fours[0];
+  #endif
+#else
+  Floats sums;
+  for (int i = 0; i < kLanes; ++i) sums[i] = sum_lanes(rows[i]);
+  return sums;
+#endif
 }
 
 // ---- Half precision, by bits as in tensor/half.h ----

@@ -74,6 +74,7 @@ void kv_write(const KvWriteParams& p, const Launch& launch) {
   for (int64_t i = share.first; i < share.last; ++i) {
     const int64_t t = i / cache.kv_heads;
     const int64_t head = i % cache.kv_heads;
+    if (p.rope.x) rotate_head(p.rope, t, head);
     if (p.slots[t] < 0) continue;
     const size_t at = size_t(p.slots[t] / cache.block_tokens) * cache.block_bytes +
                       row_offset(cache, head, p.slots[t] % cache.block_tokens);

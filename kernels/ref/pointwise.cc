@@ -40,15 +40,15 @@ double activated(Activation activation, double x) {
 }  // namespace
 
 void activate(const ActivateParams& p, const Launch& launch) {
-  const Share share = share_of(p.rows * p.columns, launch);
-  for (int64_t i = share.first; i < share.last; ++i) {
-    const int64_t r = i / p.columns;
-    const int64_t c = i % p.columns;
-    const double gate = p.gate[r * p.gate_stride + c];
-    const double up = p.up ? p.up[r * p.up_stride + c] : 1;
-    p.out[r * p.out_stride + c] =
-        float(p.activation == Activation::kClampedSwiglu ? clamped_swiglu(gate, up, p.limit)
-                                                         : activated(p.activation, gate) * up);
+  const Share share = share_of(p.columns, launch, kShareRows);
+  for (int64_t r = 0; r < p.rows; ++r) {
+    for (int64_t c = share.first; c < share.last; ++c) {
+      const double gate = p.gate[r * p.gate_stride + c];
+      const double up = p.up ? p.up[r * p.up_stride + c] : 1;
+      p.out[r * p.out_stride + c] =
+          float(p.activation == Activation::kClampedSwiglu ? clamped_swiglu(gate, up, p.limit)
+                                                           : activated(p.activation, gate) * up);
+    }
   }
 }
 

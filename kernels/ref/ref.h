@@ -18,6 +18,7 @@ void route(const RouteParams& p, const Launch& launch);
 void combine(const CombineParams& p, const Launch& launch);
 void norm(const NormParams& p, const Launch& launch);
 void rope(const RopeParams& p, const Launch& launch);
+void rotate_head(const RopeParams& p, int64_t token, int64_t head);
 void kv_write(const KvWriteParams& p, const Launch& launch);
 void attention(const AttentionParams& p, const Launch& launch);
 void activate(const ActivateParams& p, const Launch& launch);

@@ -94,6 +94,7 @@ class Opening {
             .batch_tokens = options_.scheduler.step_tokens,
             .kv_type = options_.cache.kv_type,
             .kernels = options_.kernels,
+            .weights = options_.weights,
             .source = options_.source,
             .progress = options_.progress};
   }
@@ -103,7 +104,8 @@ class Opening {
         {.kind = Device::kCpu, .threads = int(options_.threads), .kernel_set = options_.kernels});
     if (!device.ok()) return device.status();
     impl_.device = *std::move(device);
-    auto model = Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress);
+    auto model =
+        Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress, plan.repack);
     if (!model.ok()) return model.status();
     impl_.transformer = std::make_unique<Transformer>(*std::move(model));
     Result<ModelDigest> digest =
@@ -143,7 +145,8 @@ class Opening {
          .queue_max = s.queue_max,
          .waiting_seconds_max = std::chrono::duration<double>(s.waiting_max).count(),
          .reader_stall_seconds = stall,
-         .overlap = options_.overlap},
+         .overlap = options_.overlap,
+         .prefix = options_.cache.prefix},
         *impl_.executor, *impl_.pool, *impl_.mailbox, impl_.meters, real_clock());
     if (!core.ok()) return core.status();
     impl_.loop = std::make_unique<engine::Loop>(*std::move(core), *impl_.mailbox);

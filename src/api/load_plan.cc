@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <new>
 
+#include "base/os_memory.h"
 #include "base/text.h"
 #include "device/buffer.h"
+#include "kernels/kernel_sets.h"
 #include "model/architecture.h"
 #include "model/transformer.h"
 #include "model/weights.h"
@@ -48,6 +50,38 @@ Result<uint32_t> context_of(const ModelConfig& config, const ModelOptions& optio
   return std::min({config.context, kContextDefault, most});
 }
 
+// Of the machine's memory, at most so much is taken by weights that could stay in the file.
+constexpr double kRepackedShareMax = 0.8;
+
+struct WeightChoice {
+  bool repack;
+  WeightBytes bytes;
+};
+
+Result<WeightChoice> choose_weights(const Checkpoint& checkpoint, const ModelFile& file,
+                                    const ModelOptions& options) {
+  const std::string& wanted = options.weights;
+  if (!wanted.empty() && wanted != "auto" && wanted != "mapped" && wanted != "repacked") {
+    return Status(Code::kInvalid, (Text() << "weights: expected auto, mapped or repacked, found \""
+                                          << printable(wanted, 40) << '"')
+                                      .str());
+  }
+  const Result<WeightBytes> mapped = Weights::measure(checkpoint, file);
+  if (!mapped.ok()) return mapped.status();
+  // A set that is unknown here is reported by the device.
+  const kernels::KernelTable* const set = options.kernels.empty()
+                                              ? &kernels::best_kernel_set()
+                                              : kernels::find_kernel_set(options.kernels);
+  if (wanted == "mapped" || !set || set->pack_rows == 0) return WeightChoice{false, *mapped};
+  const Result<WeightBytes> repacked = Weights::measure(checkpoint, file, set);
+  if (!repacked.ok()) return repacked.status();
+  const double most = kRepackedShareMax * double(os::physical_memory_bytes());
+  const bool fits = double(repacked->copied) <= most;
+  if (repacked->repacked > 0 && (fits || wanted == "repacked"))
+    return WeightChoice{true, *repacked};
+  return WeightChoice{false, *mapped};
+}
+
 }  // namespace
 
 Status check_threads(uint32_t threads) {
@@ -72,20 +106,21 @@ Result<LoadPlan> make_load_plan(const Checkpoint& checkpoint, const ModelFile& f
   if (Status status = limits.check(); !status.ok()) return status;
   Result<BlockLayout> layout = kv_layout(file.config, *dtype, kBlockTokens);
   if (!layout.ok()) return layout.status();
-  const Result<WeightBytes> weights = Weights::measure(checkpoint, file);
+  const Result<WeightChoice> weights = choose_weights(checkpoint, file, options);
   if (!weights.ok()) return weights.status();
 
   const uint64_t blocks = (uint64_t{*context} + kBlockTokens - 1) / kBlockTokens;
-  const size_t workspace = Workspace::lay_out(file.config, limits, nullptr).bytes;
+  const size_t workspace = Workspace::lay_out(file.config, limits, nullptr, weights->repack).bytes;
   // What buffers take: whole pages.
-  ModelPlan bytes{.weights_mapped = weights->mapped,
-                  .weights_copied = Buffer::bytes_taken(weights->copied),
+  ModelPlan bytes{.weights_mapped = weights->bytes.mapped,
+                  .weights_copied = Buffer::bytes_taken(weights->bytes.copied),
+                  .weights_repacked = weights->bytes.repacked,
                   .kv_bytes_per_token = layout->bytes_per_token(),
                   .kv_bytes = Buffer::bytes_taken(blocks * layout->block_bytes()),
                   .workspace = Buffer::bytes_taken(workspace),
                   .context = *context};
   bytes.total = bytes.weights_mapped + bytes.weights_copied + bytes.kv_bytes + bytes.workspace;
-  return LoadPlan{bytes, limits, *std::move(layout), blocks};
+  return LoadPlan{bytes, limits, *std::move(layout), blocks, weights->repack};
 }
 
 Result<ModelPlan> plan(const std::string& path, const ModelOptions& options) try {

@@ -16,6 +16,7 @@ struct LoadPlan {
   BatchLimits limits;
   BlockLayout layout;
   uint64_t blocks;  // for one sequence of the whole context
+  bool repack;      // the weights, for the kernel set of the options
 };
 
 // kInvalid beyond what any machine has: a mistake of units.

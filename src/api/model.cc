@@ -20,7 +20,7 @@ Status Model::Impl::start(const Checkpoint& checkpoint, const LoadPlan& load,
   if (!made.ok()) return made.status();
   device = *std::move(made);
   Result<Transformer> loaded =
-      Transformer::load(checkpoint, *device, load.limits, options.progress);
+      Transformer::load(checkpoint, *device, load.limits, options.progress, load.repack);
   if (!loaded.ok()) return loaded.status();
   transformer = std::make_unique<Transformer>(*std::move(loaded));
   Result<Buffer> memory = device->allocate(load.bytes.kv_bytes);

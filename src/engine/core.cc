@@ -48,6 +48,7 @@ Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mail
       runner_(executor, pool, options.overlap),
       room_(uint32_t(executor.config().vocabulary), kv_tokens(pool)),
       costs_(first_costs(options_, pool)),
+      prefixes_(pool, options.prefix),
       mask_((size_t(executor.config().vocabulary) + 63) / 64),
       steps_{Step(executor.limits(), kTopScoresMax), Step(executor.limits(), kTopScoresMax)} {
   meters_.kv_blocks.set(pool.capacity());
@@ -159,8 +160,15 @@ void Core::check_integrity() const {
   };
   for (const auto& [id, request] : requests_) check(*request);
   for (const auto& request : retiring_) check(*request);
-  LLMOS_CHECK(blocks == pool_.capacity() - pool_.free_count())
-      << blocks << " blocks in tables, " << pool_.free_count() << " free of " << pool_.capacity();
+  uint64_t held = 0;
+  for (uint32_t block = 0; block < pool_.capacity(); ++block) {
+    held += pool_.reference_count(BlockId(block));
+  }
+  const PrefixTree* const tree = prefixes_.tree();
+  if (tree) tree->check_integrity();
+  const uint32_t cached = tree ? tree->node_count() : 0;
+  LLMOS_CHECK(blocks + cached == held)
+      << blocks << " blocks in tables, " << cached << " in the cache, held " << held << " times";
 }
 
 }  // namespace llmos::engine

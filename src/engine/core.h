@@ -9,7 +9,8 @@
 //
 // Invariants, all checked by check_integrity():
 //   (1) a sequence that is not over is in the scheduler exactly once
-//   (2) the pool's blocks in use are those of the live sequences' tables
+//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and by
+//       nobody else
 //   (3) blocks of a sequence stay until no step in flight refers to it
 #pragma once
 
@@ -27,6 +28,7 @@
 #include "engine/live.h"
 #include "engine/mailbox.h"
 #include "engine/meters.h"
+#include "engine/prefix_reuse.h"
 #include "engine/runner.h"
 #include "engine/step.h"
 #include "kv/block_pool.h"
@@ -45,6 +47,7 @@ struct CoreOptions {
   double waiting_seconds_max = 0;    // 0: no bound
   double reader_stall_seconds = 30;  // 0: never
   bool overlap = false;              // depth 1
+  bool prefix = false;               // what was computed is kept for requests that begin alike
   // Records every call of the scheduler, to be decided again offline; outlives the core.
   sched::EventLog* event_log = nullptr;
   // For tests: after so many steps all sequences in memory are computed again; 0: never.
@@ -73,6 +76,7 @@ class Core {
   void end_all(const Status& status);
 
   const sched::Scheduler& scheduler() const { return *scheduler_; }
+  PrefixReuse& prefixes() { return prefixes_; }
   // With which an equal one is made, to replay an event log.
   const sched::SchedulerConfig& scheduler_config() const { return scheduler_config_; }
   void check_integrity() const;  // O(everything)
@@ -119,6 +123,7 @@ class Core {
   void apply_move(const sched::Move& move);
   bool add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last);
   bool park_if_full(LiveSequence& sequence);
+  bool begin_with_cached(LiveSequence& sequence, uint32_t& tokens);
   uint32_t drafts_for(const Step& step, LiveSequence& sequence);
   void put_out(LiveSequence& sequence);
   void make_progress();
@@ -158,6 +163,7 @@ class Core {
   std::unique_ptr<SchedulingPolicy> own_policy_;
   sched::SchedulerConfig scheduler_config_;
   std::unique_ptr<sched::Scheduler> scheduler_;
+  PrefixReuse prefixes_;  // outlives the sequences' leases
 
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::vector<std::unique_ptr<LiveRequest>> retiring_;  // ended, but a step in flight knows them
@@ -178,6 +184,7 @@ class Core {
   bool no_block_ = false;         // somebody found none in this plan
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
+  bool found_all_ = false;  // in this plan: the cache had all that was planned of a sequence
   double now_ = 0;
   double idle_seconds_ = 0;
 };

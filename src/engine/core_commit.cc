@@ -218,10 +218,13 @@ void Core::commit_entry(Step& step, size_t index) {
   if (!suspects_.empty()) std::erase(suspects_, &sequence);
   sequence.faults = 0;
   if (!entry.failure.ok()) {
+    prefixes_.disown(sequence);
     return fail_request(*sequence.request, entry.failure, Finish::kFailed);
   }
   const bool pooled = entry.draws && sequence.request->work->pooling;
   scheduler_->commit(sequence.index, entry.prompt, pooled ? 1 : entry.drawn, now());
+  // Guessed tokens that were right are kept with the next step: here they are not told yet.
+  prefixes_.keep(sequence, entry.position + entry.tokens - entry.drafts);
   // A chunk that was cut for its rows: the scheduler planned more.
   if (entry.cut) scheduler_->abandon(sequence.index);
   if (pooled) {
@@ -314,6 +317,7 @@ void Core::reopen() {
   for (LiveSequence* sequence : by_index_) {
     if (sequence && sequence->table.tokens() > 0) put_out(*sequence);
   }
+  prefixes_.clear();
 }
 
 void Core::record(const Step& step) {
@@ -351,6 +355,7 @@ void Core::show_state() {
   meters_.swapped.set(stats.swapped);
   meters_.parked.set(stats.parked);
   meters_.kv_blocks_free.set(pool_.free_count());
+  if (prefixes_.tree()) meters_.kv_blocks_cached.set(prefixes_.tree()->evictable_count());
   for (uint32_t level = 0; level < SchedulingRank::kLevels; ++level) {
     meters_.levels[level].set(stats.depth[level]);
   }

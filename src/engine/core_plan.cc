@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Core: from the scheduler's plan to a batch.
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "engine/core.h"
@@ -31,6 +32,7 @@ Step* Core::plan() {
   for (const sched::Move& move : plan.moves) apply_move(move);
   Step& step = steps_[next_step_];
   step.clear();
+  found_all_ = false;
   no_block_ = false;
   // After a step that failed, its sequences run alone until the one at fault is known.
   const LiveSequence* alone = nullptr;
@@ -59,7 +61,8 @@ Step* Core::plan() {
     next_step_ ^= 1;
     return &step;
   }
-  if (!suspects_.empty() && !alone) suspects_.clear();  // none of them is here any more
+  if (std::exchange(found_all_, false)) return this->plan();  // once for each sequence that begins
+  if (!suspects_.empty() && !alone) suspects_.clear();        // none of them is here any more
   if (no_block_ && !running_) make_progress();
   return nullptr;
 }
@@ -69,8 +72,29 @@ void Core::apply_move(const sched::Move& move) {
   LLMOS_CHECK(sequence.in_flight == 0) << "a sequence in flight was chosen to make room";
   LLMOS_CHECK(move.kind == sched::MoveKind::kDrop) << "there is no tier to swap to";
   count_blocks(sequence);
+  prefixes_.give_up(sequence);
   sequence.table.clear();
   sequence.saved = {};
+}
+
+// What the cache has of a sequence that begins counts as computed. False: nothing of `tokens` is
+// left to compute, or its first choice computes the same prompt just now.
+bool Core::begin_with_cached(LiveSequence& sequence, uint32_t& tokens) {
+  if (!prefixes_.tree() || sequence.table.tokens() > 0 || sequence.lease.valid()) return true;
+  const LiveSequence& first = *sequence.request->sequences[0];
+  if (&first != &sequence && first.in_flight > 0 && first.answer_tokens() == 0) return false;
+  const auto found = uint32_t(prefixes_.lend(sequence));
+  if (found == 0) return true;
+  scheduler_->commit(sequence.index, found, 0, now());
+  if (!sequence.queued) {
+    sequence.found_again += found;
+  } else {
+    meters_.cached_tokens.add(found);
+    if (sequence.choice == 0) sequence.request->usage.cached_tokens = found;
+  }
+  tokens -= std::min(tokens, found);
+  found_all_ |= tokens == 0;
+  return tokens > 0;
 }
 
 bool Core::park_if_full(LiveSequence& sequence) {
@@ -113,14 +137,14 @@ uint32_t Core::drafts_for(const Step& step, LiveSequence& sequence) {
 // False: not in this step; nothing has changed.
 bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last) {
   if (sequence.request->suspending || park_if_full(sequence)) return false;
-  if (sequence.saved.tokens > 0 && !restore_blocks(sequence)) return false;
+  const bool begins =
+      sequence.saved.tokens > 0 ? restore_blocks(sequence) : begin_with_cached(sequence, tokens);
+  if (!begins) return false;
   const BatchLimits& limits = executor_.limits();
   const Work& work = *sequence.request->work;
   const int64_t position = sequence.table.tokens();
   const int64_t prompt_tokens = int64_t(work.prompt.size());
-  const bool scored =
-      (work.request.prompt_logprobs || (work.pooling && *work.pooling != Pooling::kLast)) &&
-      sequence.choice == 0 && position < prompt_tokens;
+  const bool scored = needs_whole_prompt(sequence) && position < prompt_tokens;
   const uint32_t rows_left = limits.logit_rows - uint32_t(step.rows.size());
   uint32_t rows = scored ? tokens : (last ? 1 : 0);
   uint32_t drafts = !prompt && last ? drafts_for(step, sequence) : 0;
@@ -129,6 +153,7 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
   if (cut) tokens = rows = rows_left, last = false;
   if (rows > rows_left || tokens == 0 || step.ids.size() + tokens > limits.tokens) return false;
   count_blocks(sequence);
+  prefixes_.room(sequence.table.blocks_needed(int64_t(tokens)));
   if (!sequence.table.append(int64_t(tokens))) {
     no_block_ = drafts == 0 || !sequence.table.append(int64_t(tokens - drafts));
     if (no_block_) return false;
@@ -181,6 +206,7 @@ void Core::put_out(LiveSequence& sequence) {
   sequence.recomputed += uint32_t(sequence.table.tokens());
   leave_scheduler(sequence, true);
   count_blocks(sequence);
+  prefixes_.give_up(sequence);
   sequence.table.clear();
   sequence.saved = {};
   const bool parked = sequence.parked;

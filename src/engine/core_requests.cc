@@ -173,9 +173,11 @@ void Core::end_sequence(LiveSequence& sequence, Finish finish, bool censored) {
   std::erase(suspects_, &sequence);
   leave_scheduler(sequence, censored);
   count_blocks(sequence);
+  prefixes_.finish(sequence);
   if (sequence.in_flight == 0) sequence.table.clear();
   request.usage.output_tokens += sequence.answer_tokens();
   request.usage.preemptions += sequence.preemptions;
+  sequence.recomputed -= std::min(sequence.recomputed, sequence.found_again);
   request.usage.recomputed_tokens += sequence.recomputed;
   meters_.preemptions.add(sequence.preemptions);
   meters_.recomputed_tokens.add(sequence.recomputed);

@@ -72,6 +72,7 @@ SavedBlocks Core::save_blocks(const LiveSequence& sequence) {
 bool Core::restore_blocks(LiveSequence& sequence) {
   LLMOS_CHECK(sequence.table.tokens() == 0);
   count_blocks(sequence);
+  prefixes_.room(sequence.table.blocks_needed(int64_t(sequence.saved.tokens)));
   if (!sequence.table.append(int64_t(sequence.saved.tokens))) {
     no_block_ = true;
     return false;

@@ -9,6 +9,7 @@
 
 #include "engine/work.h"
 #include "kv/block_table.h"
+#include "kv/prefix_tree.h"
 #include "sched/sequence.h"
 
 namespace llmos::engine {
@@ -27,6 +28,8 @@ struct LiveSequence {
   sched::SequenceIndex index = sched::kNoSequence;  // kNoSequence: not in the scheduler
   std::vector<TokenId> tokens;                      // prompt and answer
   BlockTable table;
+  PrefixLease lease;           // of the cached blocks in the table
+  uint32_t found_again = 0;    // tokens that the cache had kept when it was computed again
   uint32_t in_flight = 0;      // steps
   bool over = false;           // its end was told; what steps in flight bring is dropped
   Finish finish{};             // then: how it ended

@@ -12,7 +12,7 @@ namespace llmos {
 enum class Eviction : uint8_t {
   kLru,   // least recently used, exact
   kLfu,   // fewest uses, the oldest of those
-  kCost,  // least (uses + 1/4) * cost of computing it again, for its age
+  kCost,  // least expected saving: cost of computing it again times the rate of uses, as learned
 };
 
 // Null for kLru, which the tree does on its own, faster than by asking.

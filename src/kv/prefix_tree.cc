@@ -31,7 +31,7 @@ constexpr size_t kGhostsPerNode = 4;
 }  // namespace
 
 PrefixLease::~PrefixLease() {
-  if (tree_) tree_->give_back(node_);
+  if (tree_) tree_->give_back(node_, uint8_t(std::bit_width(answer_tokens_)));
 }
 
 PrefixTree::PrefixTree(BlockPool& pool, const PrefixTreeOptions& options)
@@ -48,9 +48,13 @@ PrefixTree::PrefixTree(BlockPool& pool, const PrefixTreeOptions& options)
     std::random_device device;
     secret_ = uint64_t{device()} << 32 | device();
   }
+  // Reserved at once: a step of the engine allocates nothing.
+  nodes_.reserve(size_t{nodes_max_} + 1);
+  tokens_.reserve((size_t{nodes_max_} + 1) * size_t(block_tokens_));
   nodes_.resize(1);  // node 0 is none
   tokens_.resize(size_t(block_tokens_));
   if (policy_) {
+    path_keys_.reserve(size_t{nodes_max_} + 1);
     path_keys_.resize(1);
     ghosts_.resize(std::bit_ceil(std::max<size_t>(nodes_max_, 1) * kGhostsPerNode));
   }
@@ -331,6 +335,7 @@ bool PrefixTree::keep_tail(const PrefixLease& lease, std::span<const TokenId> to
   made.address = pool_->address(*tail);
   made.tail_first = uint8_t(tail->first);
   made.tail_units = uint8_t(tail->units);
+  made.answer_bits = uint8_t(std::bit_width(lease.answer_tokens_));
   attach(node);
   enlist(node);
   drop_covered(node, found);
@@ -344,6 +349,16 @@ void PrefixTree::drop_covered(uint32_t node, const Found& found) {
   if (other.token_count == found.tokens && other.leases == 0) remove(found.node);
 }
 
+void PrefixTree::disown(PrefixLease lease) {
+  LLMOS_CHECK(lease.tree_ == this) << "a lease of another tree";
+  uint32_t node = lease.node_;
+  lease = {};
+  while (nodes_[node].parent != kNone && nodes_[node].leases == 0 &&
+         nodes_[node].children == kNone) {
+    remove(std::exchange(node, nodes_[node].parent));
+  }
+}
+
 int64_t PrefixTree::pin(DomainId domain, std::span<const TokenId> tokens) {
   const Match match = this->match(domain, tokens);
   lease_path(match.node);
@@ -355,7 +370,7 @@ void PrefixTree::unpin(DomainId domain, std::span<const TokenId> tokens, int64_t
       << blocks << " blocks of " << tokens.size() << " tokens";
   const Match match = this->match(domain, tokens.first(size_t(blocks * block_tokens_)));
   LLMOS_CHECK(match.blocks == blocks) << "unpin of what was not pinned";
-  give_back(match.node);
+  give_back(match.node, nodes_[match.node].answer_bits);
 }
 
 uint32_t PrefixTree::evict(uint32_t blocks) {
@@ -407,9 +422,10 @@ void PrefixTree::lease_path(uint32_t node) {
 }
 
 // Deepest first, so that in the order of use a parent is newer than its children.
-void PrefixTree::give_back(uint32_t node) {
+void PrefixTree::give_back(uint32_t node, uint8_t answer_bits) {
   for (; node != kNone; node = nodes_[node].parent) {
     LLMOS_CHECK(nodes_[node].leases > 0) << "node " << node << " is not leased";
+    nodes_[node].answer_bits = answer_bits;
     if (--nodes_[node].leases == 0) enlist(node);
   }
 }
@@ -504,6 +520,7 @@ CachedBlock PrefixTree::describe(uint32_t id) const {
           .depth = node.depth,
           .tokens = node.token_count,
           .continues = node.continues,
+          .answer_bits = node.answer_bits,
           .group = node.group};
 }
 
@@ -514,7 +531,8 @@ void PrefixTree::remember(uint32_t node) {
                                          .uses = nodes_[node].uses,
                                          .depth = nodes_[node].depth,
                                          .group = nodes_[node].group,
-                                         .continues = nodes_[node].continues};
+                                         .continues = nodes_[node].continues,
+                                         .answer_bits = nodes_[node].answer_bits};
 }
 
 void PrefixTree::recall(uint32_t id) {
@@ -526,10 +544,12 @@ void PrefixTree::recall(uint32_t id) {
                    .depth = ghost.depth,
                    .tokens = node.token_count,
                    .continues = ghost.continues,
+                   .answer_bits = ghost.answer_bits,
                    .group = ghost.group},
                   false);
   node.uses = ghost.uses + 1;
   node.continues = ghost.continues;
+  node.answer_bits = ghost.answer_bits;
   ghost.key = 0;
 }
 

@@ -91,6 +91,8 @@ class PrefixLease {
 
   bool valid() const noexcept { return tree_ != nullptr; }
   int64_t blocks() const noexcept { return blocks_; }  // whole blocks on the path
+  // What the request has put out, for eviction to learn from; before the lease goes.
+  void set_answer_tokens(uint64_t tokens) noexcept { answer_tokens_ = tokens; }
 
  private:
   friend class PrefixTree;
@@ -99,12 +101,14 @@ class PrefixLease {
     std::swap(node_, other.node_);
     std::swap(blocks_, other.blocks_);
     std::swap(found_, other.found_);
+    std::swap(answer_tokens_, other.answer_tokens_);
   }
 
   PrefixTree* tree_ = nullptr;
   uint32_t node_ = 0;   // the deepest of the path; a root when it is empty
   int64_t blocks_ = 0;  // nodes on the path, without the root
   bool found_ = false;  // the lookup found some of it
+  uint64_t answer_tokens_ = 0;
 };
 
 class PrefixTree {
@@ -147,6 +151,10 @@ class PrefixTree {
   // Takes the end of a sequence, `tokens` of its last, unfinished block behind the lease's path.
   // The table loses these tokens. False when there is nothing to gain: then the table keeps them.
   bool keep_tail(const PrefixLease& lease, std::span<const TokenId> tokens, BlockTable& table);
+
+  // Ends the lease of a sequence whose blocks turned out to be wrong: those that no other lease,
+  // and no longer sequence in the cache, stands on are evicted at once.
+  void disown(PrefixLease lease);
 
   // Keeps the path of these tokens' whole blocks until unpin, as far as it is known now. Answers
   // how many blocks that is. Pins are counted by path: unpin the same tokens.
@@ -211,6 +219,7 @@ class PrefixTree {
     uint8_t group = 0;
     uint8_t place = 0;  // Place
     bool continues = false;
+    uint8_t answer_bits = 0;
   };
   static_assert(sizeof(Node) == 64, "a step of a lookup reads one line, and the tokens");
   enum Place : uint8_t { kLeased, kListed, kWaiting };
@@ -226,6 +235,7 @@ class PrefixTree {
     uint32_t depth = 0;
     uint8_t group = 0;
     bool continues = false;
+    uint8_t answer_bits = 0;
   };
   struct Found {
     uint32_t node;   // the child that shares most; kNone when none shares a token
@@ -248,7 +258,7 @@ class PrefixTree {
   uint32_t make_node(uint32_t parent, std::span<const TokenId> tokens, bool continues);
   void free_node(uint32_t node);
   void lease_path(uint32_t node);
-  void give_back(uint32_t node);
+  void give_back(uint32_t node, uint8_t answer_bits);
   void enlist(uint32_t node);
   void unlist(uint32_t node);
   void settle_oldest(List& list);

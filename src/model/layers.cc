@@ -25,13 +25,25 @@ void Step::embed() const {
 }
 
 void Step::layer(const LayerConfig& config, const Layer& l, int64_t index) const {
-  if (c.pre_norm) stream_.launch(ops_.norm, norm(w.normed, l.attention_norm, w.x, tokens_, c.dim));
-  // Before attention adds to x, if both parts are to read the same.
-  if (c.pre_norm && c.parallel_residual)
-    stream_.launch_beside(ops_.norm, norm(w.ffn_normed, l.ffn_norm, w.x, tokens_, c.dim));
+  const Form attention_form = form_of({&l.query.weight, &l.key.weight, &l.value.weight});
+  if (c.pre_norm) {
+    norm_input(w.normed, l.attention_norm, attention_form);
+    // Before attention adds to x, if both parts are to read the same.
+    if (c.parallel_residual)
+      stream_.launch_beside(ops_.norm, norm(w.ffn_normed, l.ffn_norm, w.x, tokens_, c.dim));
+  } else {
+    quantize(w.x, tokens_, c.dim, attention_form);
+  }
   attention(config, l, index);
-  if (c.pre_norm && !c.parallel_residual)
-    stream_.launch(ops_.norm, norm(w.ffn_normed, l.ffn_norm, w.x, tokens_, c.dim));
+  const Form ffn_form =
+      config.experts ? form_of({&l.router.weight, &l.experts.gate.weight, &l.experts.up.weight,
+                                &l.shared.gate.weight, &l.shared.up.weight, &l.shared_gate.weight})
+                     : form_of({&l.ffn.gate.weight, &l.ffn.up.weight});
+  if (c.pre_norm && !c.parallel_residual) {
+    norm_input(w.ffn_normed, l.ffn_norm, ffn_form);
+  } else {
+    quantize(c.pre_norm ? w.ffn_normed : w.x, tokens_, c.dim, ffn_form);
+  }
   if (config.experts) {
     mixture(l);
   } else {
@@ -44,15 +56,10 @@ void Step::layer(const LayerConfig& config, const Layer& l, int64_t index) const
 void Step::attention(const LayerConfig& config, const Layer& l, int64_t index) const {
   project(l);
   norm_heads(l);
-  rotate(config.rope);
   const kernels::KvLayer cache = cache_.layer(index);
-  stream_.launch(ops_.kv_write, {.cache = cache,
-                                 .keys = w.keys,
-                                 .keys_stride = c.kv_dim(),
-                                 .values = w.values,
-                                 .values_stride = c.kv_dim(),
-                                 .slots = w.slots,
-                                 .tokens = tokens_});
+  rotate_and_store(config.rope, cache);
+  const Form form = form_of({&l.output.weight});
+  const bool quantizes = form.cells && c.head_dim % kernels::kCellColumns == 0;
   stream_.launch(ops_.attention, {.out = w.attended,
                                   .out_stride = c.query_dim(),
                                   .queries = w.queries,
@@ -65,8 +72,10 @@ void Step::attention(const LayerConfig& config, const Layer& l, int64_t index) c
                                   .scale = c.attention_scale,
                                   .softcap = c.attention_softcap,
                                   .window = config.window,
-                                  .sinks = l.sinks});
-  add_to_stream(l.output, w.attended, l.attention_post_norm);
+                                  .sinks = l.sinks,
+                                  .cells = quantizes ? w.cells : nullptr});
+  if (!quantizes) quantize(w.attended, tokens_, c.query_dim(), form);
+  add_to_stream(l.output, w.attended, w.cells, l.attention_post_norm);
 }
 
 // queries [tokens, heads * head_dim], keys and values [tokens, kv_heads * head_dim]
@@ -87,25 +96,43 @@ void Step::norm_heads(const Layer& l) const {
                         norm(w.keys, l.key_norm, w.keys, tokens_ * per_key, c.kv_dim() / per_key));
 }
 
-void Step::rotate(LayerConfig::Rope which) const {
-  if (which == LayerConfig::Rope::kNone) return;
-  stream_.launch(ops_.rope, rope(w.queries, c.heads, which));
-  stream_.launch_beside(ops_.rope, rope(w.keys, c.kv_heads, which));
+void Step::rotate_and_store(LayerConfig::Rope which, const kernels::KvLayer& cache) const {
+  const bool rotates = which != LayerConfig::Rope::kNone;
+  stream_.launch(ops_.kv_write,
+                 {.cache = cache,
+                  .keys = w.keys,
+                  .keys_stride = c.kv_dim(),
+                  .values = w.values,
+                  .values_stride = c.kv_dim(),
+                  .slots = w.slots,
+                  .tokens = tokens_,
+                  .rope = rotates ? rope(w.keys, c.kv_heads, which) : kernels::RopeParams{}});
+  if (rotates) stream_.launch_beside(ops_.rope, rope(w.queries, c.heads, which));
 }
 
 // x += down(act(gate(x)) * up(x))
 void Step::feed_forward(const Layer& l) const {
   hidden(l.ffn, c.ffn_dim);
-  add_to_stream(l.ffn.down, c.gated ? w.gate : w.up, l.ffn_post_norm);
+  add_to_stream(l.ffn.down, c.gated ? w.gate : w.up, w.hidden_cells, l.ffn_post_norm);
 }
 
-// act(gate(x)) * up(x) in w.gate, or act(up(x)) in w.up: [tokens, size]
+// act(gate(x)) * up(x) in w.gate, or act(up(x)) in w.up: [tokens, size]; in the form that the next
+// product reads.
 void Step::hidden(const FeedForward& part, int64_t size) const {
   const float* const in = c.pre_norm ? w.ffn_normed : w.x;
   stream_.launch(ops_.matmul, linear(w.up, part.up, in));
   if (c.gated) stream_.launch_beside(ops_.matmul, linear(w.gate, part.gate, in));
-  stream_.launch(ops_.activate, c.gated ? activate(w.gate, w.up, tokens_, size)
-                                        : activate(w.up, nullptr, tokens_, size));
+  activate_own(
+      c.gated ? activate(w.gate, w.up, tokens_, size) : activate(w.up, nullptr, tokens_, size),
+      form_of({&part.down.weight}));
+}
+
+// Each member activates the columns that it has computed: it need not wait for the others, which
+// may still read w.cells.
+void Step::activate_own(kernels::ActivateParams params, const Form& form) const {
+  if (!form.floats) params.out = nullptr;
+  params.cells = form.cells ? w.hidden_cells : nullptr;
+  stream_.launch_beside(ops_.activate, params);
 }
 
 // x += sum over the chosen experts of weight * down(act(gate(x)) * up(x))
@@ -121,10 +148,13 @@ void Step::mixture(const Layer& l) const {
                               .chosen = e.chosen,
                               .routing = e.routing,
                               .scale = e.scale});
-  stream_.launch(ops_.expert_matmul, experts(w.slot_gate, l.experts.gate, in, e.chosen));
-  stream_.launch_beside(ops_.expert_matmul, experts(w.slot_up, l.experts.up, in, e.chosen));
-  stream_.launch(ops_.activate, activate(w.slot_gate, w.slot_up, tokens_ * e.chosen, e.dim));
-  stream_.launch(ops_.expert_matmul, experts(w.slot_out, l.experts.down, w.slot_gate, 1));
+  stream_.launch(ops_.expert_matmul, experts(w.slot_gate, l.experts.gate, in, w.cells, e.chosen));
+  stream_.launch_beside(ops_.expert_matmul,
+                        experts(w.slot_up, l.experts.up, in, w.cells, e.chosen));
+  activate_own(activate(w.slot_gate, w.slot_up, tokens_ * e.chosen, e.dim),
+               form_of({&l.experts.down.weight}));
+  stream_.launch(ops_.expert_matmul,
+                 experts(w.slot_out, l.experts.down, w.slot_gate, w.hidden_cells, 1));
   stream_.launch(ops_.combine, {.out = w.x,
                                 .out_stride = c.dim,
                                 .in = w.slot_out,
@@ -139,7 +169,7 @@ void Step::mixture(const Layer& l) const {
 // x += sigmoid(gate . x) * down(act(gate(x)) * up(x)): one more expert, for every token
 void Step::shared_expert(const Layer& l) const {
   hidden(l.shared, c.experts.shared_dim);
-  stream_.launch(ops_.matmul, linear(w.part, l.shared.down, w.gate));
+  stream_.launch(ops_.matmul, linear(w.part, l.shared.down, w.gate, w.hidden_cells));
   if (c.experts.shared_gate) {
     stream_.launch_beside(ops_.matmul,
                           linear(w.shared_gates, l.shared_gate, c.pre_norm ? w.ffn_normed : w.x));
@@ -163,10 +193,12 @@ void Step::logits() const {
                                .rows = rows,
                                .columns = c.dim});
   stream_.launch(ops_.norm, norm(w.picked, weights_.output_norm, w.picked, rows, c.dim));
+  quantize(w.picked, rows, c.dim, form_of({&weights_.head.weight}));
   stream_.launch(ops_.matmul, {.out = w.logits,
                                .out_stride = c.vocabulary,
                                .in = w.picked,
                                .in_stride = c.dim,
+                               .quantized = w.cells,
                                .weight = weights_.head.weight,
                                .tokens = rows,
                                .scale = c.logit_scale});
@@ -175,14 +207,15 @@ void Step::logits() const {
       ops_.cap, {.x = w.logits, .rows = rows, .columns = c.vocabulary, .softcap = c.logit_softcap});
 }
 
-void Step::add_to_stream(const Linear& l, const float* in, const Norm& post_norm) const {
+void Step::add_to_stream(const Linear& l, const float* in, const std::byte* cells,
+                         const Norm& post_norm) const {
   if (!c.post_norm) {
-    kernels::MatmulParams params = linear(w.x, l, in);
+    kernels::MatmulParams params = linear(w.x, l, in, cells);
     params.scale = c.residual_scale;
     params.accumulate = true;
     return stream_.launch(ops_.matmul, params);
   }
-  stream_.launch(ops_.matmul, linear(w.part, l, in));
+  stream_.launch(ops_.matmul, linear(w.part, l, in, cells));
   stream_.launch(ops_.norm, norm(w.part, post_norm, w.part, tokens_, c.dim));
   stream_.launch(ops_.add, {.out = w.x,
                             .out_stride = c.dim,
@@ -193,20 +226,46 @@ void Step::add_to_stream(const Linear& l, const float* in, const Norm& post_norm
                             .scale = c.residual_scale});
 }
 
-kernels::MatmulParams Step::linear(float* out, const Linear& l, const float* in) const {
+Step::Form Step::form_of(std::initializer_list<const kernels::Matrix*> readers) {
+  Form form;
+  for (const kernels::Matrix* reader : readers) {
+    if (!reader->data) continue;
+    form.cells |= reader->packed;
+    form.floats |= !reader->packed;
+  }
+  return form;
+}
+
+void Step::norm_input(float* out, const Norm& n, const Form& form) const {
+  kernels::NormParams params = norm(form.floats ? out : nullptr, n, w.x, tokens_, c.dim);
+  if (form.cells) params.cells = w.cells;
+  stream_.launch(ops_.norm, params);
+}
+
+void Step::quantize(const float* in, int64_t rows, int64_t columns, const Form& form) const {
+  if (!form.cells) return;
+  stream_.launch(
+      ops_.quantize,
+      {.out = w.cells, .in = in, .in_stride = columns, .tokens = rows, .columns = columns});
+}
+
+kernels::MatmulParams Step::linear(float* out, const Linear& l, const float* in,
+                                   const std::byte* cells) const {
   return {.out = out,
           .out_stride = l.weight.rows,
           .in = in,
           .in_stride = l.weight.columns,
+          .quantized = cells ? cells : w.cells,
           .weight = l.weight,
           .bias = l.bias,
           .tokens = tokens_};
 }
 
 kernels::ExpertMatmulParams Step::experts(float* out, const Linear& l, const float* in,
-                                          int64_t slots_per_input) const {
+                                          const std::byte* cells, int64_t slots_per_input) const {
   return {.out = out,
           .in = in,
+          .quantized = cells,
           .weight = l.weight,
           .bias = l.bias,
           .experts = w.chosen,

@@ -3,6 +3,8 @@
 // its numbers or keeps its memory.
 #pragma once
 
+#include <initializer_list>
+
 #include "device/compute_stream.h"
 #include "kv/block_pool.h"
 #include "model/batch.h"
@@ -41,18 +43,34 @@ class Step {
   void attention(const LayerConfig& config, const Layer& layer, int64_t index) const;
   void project(const Layer& layer) const;
   void norm_heads(const Layer& layer) const;
-  void rotate(LayerConfig::Rope which) const;
+  void rotate_and_store(LayerConfig::Rope which, const kernels::KvLayer& cache) const;
   void feed_forward(const Layer& layer) const;
   void mixture(const Layer& layer) const;
   void shared_expert(const Layer& layer) const;
   void hidden(const FeedForward& part, int64_t size) const;
   void logits() const;
 
+  // In which form products read their input: as floats, as cells (packed weights), or both.
+  struct Form {
+    bool floats = false;
+    bool cells = false;
+  };
+  static Form form_of(std::initializer_list<const kernels::Matrix*> readers);
+  // out, w.cells = norm(x), each where `form` has it.
+  void norm_input(float* out, const Norm& norm, const Form& form) const;
+  // w.cells = rows of `in`, where `form` has cells.
+  void quantize(const float* in, int64_t rows, int64_t columns, const Form& form) const;
+  // w.hidden_cells, where `form` has cells, and out, where it has floats.
+  void activate_own(kernels::ActivateParams params, const Form& form) const;
+
   // x += residual_scale * post_norm(weight in + bias)
-  void add_to_stream(const Linear& linear, const float* in, const Norm& post_norm) const;
-  kernels::MatmulParams linear(float* out, const Linear& linear, const float* in) const;
+  void add_to_stream(const Linear& linear, const float* in, const std::byte* cells,
+                     const Norm& post_norm) const;
+  // Without `cells`: of w.cells.
+  kernels::MatmulParams linear(float* out, const Linear& linear, const float* in,
+                               const std::byte* cells = nullptr) const;
   kernels::ExpertMatmulParams experts(float* out, const Linear& linear, const float* in,
-                                      int64_t slots_per_input) const;
+                                      const std::byte* cells, int64_t slots_per_input) const;
   kernels::NormParams norm(float* out, const Norm& norm, const float* in, int64_t rows,
                            int64_t columns) const;
   kernels::RopeParams rope(float* x, int64_t heads, LayerConfig::Rope which) const;

@@ -20,11 +20,12 @@ Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t b
 }
 
 Result<Transformer> Transformer::load(const Checkpoint& checkpoint, ComputeDevice& device,
-                                      const BatchLimits& limits, LoadProgress* progress) {
+                                      const BatchLimits& limits, LoadProgress* progress,
+                                      bool repack) {
   if (Status status = limits.check(); !status.ok()) return status;
   Result<ModelFile> file = read_model(checkpoint);
   if (!file.ok()) return file.status();
-  Result<Weights> weights = Weights::load(checkpoint, *file, device, progress);
+  Result<Weights> weights = Weights::load(checkpoint, *file, device, progress, repack);
   if (!weights.ok()) return weights.status();
   Transformer model(std::move(file->config), limits, *std::move(weights), device);
   if (Status status = model.make_workspace(); !status.ok()) return status;
@@ -32,10 +33,12 @@ Result<Transformer> Transformer::load(const Checkpoint& checkpoint, ComputeDevic
 }
 
 Status Transformer::make_workspace() {
-  Result<Buffer> memory = device_->allocate(Workspace::lay_out(config_, limits_, nullptr).bytes);
+  const bool quantizes = weights_.bytes().repacked > 0;
+  Result<Buffer> memory =
+      device_->allocate(Workspace::lay_out(config_, limits_, nullptr, quantizes).bytes);
   if (!memory.ok()) return memory.status();
   memory_ = *std::move(memory);
-  workspace_ = Workspace::lay_out(config_, limits_, memory_.data());
+  workspace_ = Workspace::lay_out(config_, limits_, memory_.data(), quantizes);
   const std::vector<float> global = inverse_frequencies(config_.rope);
   std::copy(global.begin(), global.end(), workspace_.frequencies);
   const std::vector<float> local = inverse_frequencies(config_.local_rope);

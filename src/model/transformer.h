@@ -30,7 +30,8 @@ class Transformer {
  public:
   // Failure: as read_model() and Weights::load(); kInvalid for limits out of range.
   static Result<Transformer> load(const Checkpoint& checkpoint, ComputeDevice& device,
-                                  const BatchLimits& limits, LoadProgress* progress = nullptr);
+                                  const BatchLimits& limits, LoadProgress* progress = nullptr,
+                                  bool repack = false);
 
   const ModelConfig& config() const noexcept { return config_; }
   const BatchLimits& limits() const noexcept { return limits_; }

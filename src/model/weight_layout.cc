@@ -34,14 +34,35 @@ bool same_shape(const Shape& a, const Shape& b) {
 // Visits the parts of a model and makes an item of each.
 class Planner {
  public:
-  explicit Planner(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  Planner(const Checkpoint& checkpoint, const ModelWeights& parts,
+          const kernels::KernelTable* packing)
+      : checkpoint_(checkpoint), parts_(parts), packing_(packing) {}
 
   void matrix(const TensorSource& source, uint64_t matrices, uint64_t rows, uint64_t columns,
               kernels::Matrix& into) {
     WeightItem item{.source = &source, .matrices = matrices, .rows = rows, .columns = columns};
     item.matrix = &into;
     if (!status_.ok() || !find_tensors(item) || !choose_type(item)) return;
-    if (!map(item)) copy(item);
+    const bool is_mapped = map(item);
+    if (choose_packing(item)) {
+      pack(item);
+    } else if (is_mapped) {
+      layout_.bytes_mapped += item.bytes();
+    } else {
+      copy(item);
+    }
+    layout_.items.push_back(std::move(item));
+  }
+
+  // What would be one matrix with another use: worth a copy only if that is packed.
+  void packed_copy(const TensorSource& source, uint64_t rows, uint64_t columns,
+                   kernels::Matrix& into) {
+    WeightItem item{.source = &source, .rows = rows, .columns = columns};
+    item.matrix = &into;
+    if (!status_.ok() || !find_tensors(item) || !choose_type(item)) return;
+    map(item);
+    if (!choose_packing(item)) return;
+    pack(item);
     layout_.items.push_back(std::move(item));
   }
 
@@ -182,19 +203,40 @@ class Planner {
     const uint64_t alignment = alignment_of(item.dtype);
     if (reinterpret_cast<uintptr_t>(data) % alignment != 0 || apart % alignment != 0) return false;
     item.mapped = data;
-    item.matrix_bytes = apart;
-    layout_.bytes_mapped += item.bytes();
+    item.mapped_matrix_bytes = item.matrix_bytes = apart;
     return true;
+  }
+
+  bool choose_packing(WeightItem& item) const {
+    const bool is_table = item.matrix == &parts_.embedding || item.matrix == &parts_.positions;
+    if (!packing_ || packing_->pack_rows == 0 || is_table) return false;
+    // Fewer rows would mostly be padding.
+    if (item.rows < uint64_t(packing_->pack_rows)) return false;
+    item.packed_rows = uint64_t(packing_->pack_rows);
+    item.packed_bytes = packing_->packed_bytes(item.dtype, int64_t(item.columns));
+    return item.packed_bytes > 0;
+  }
+
+  void pack(WeightItem& item) {
+    item.matrix_bytes = item.groups() * item.packed_bytes;
+    place(item, item.matrices * item.matrix_bytes);
+    layout_.bytes_packed += item.matrices * item.matrix_bytes;
   }
 
   void copy(WeightItem& item) {
     item.matrix_bytes = item.rows * item.row_bytes;
+    place(item, item.bytes());
+  }
+
+  void place(WeightItem& item, uint64_t bytes) {
     item.offset = layout_.bytes_copied;
-    layout_.bytes_copied += (item.bytes() + WeightLayout::kAlignment - 1) /
-                            WeightLayout::kAlignment * WeightLayout::kAlignment;
+    layout_.bytes_copied += (bytes + WeightLayout::kAlignment - 1) / WeightLayout::kAlignment *
+                            WeightLayout::kAlignment;
   }
 
   const Checkpoint& checkpoint_;
+  const ModelWeights& parts_;
+  const kernels::KernelTable* packing_;
   WeightLayout layout_;
   Status status_;
 };
@@ -202,10 +244,14 @@ class Planner {
 }  // namespace
 
 Result<WeightLayout> WeightLayout::create(const Checkpoint& checkpoint, const ModelFile& file,
-                                          ModelWeights& into) {
+                                          ModelWeights& into, const kernels::KernelTable* packing) {
   into.layers.resize(file.config.layers.size());
-  Planner planner(checkpoint);
+  Planner planner(checkpoint, into, packing);
   visit_parts(file.config, file.sources, into, planner);
+  if (file.config.tied_head) {
+    planner.packed_copy(file.sources.embedding, file.config.vocabulary, file.config.dim,
+                        into.head.weight);
+  }
   return std::move(planner).finish();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "kernels/kernels.h"
 
 namespace llmos {
 namespace {
@@ -56,6 +57,18 @@ void take_logits(Ruler& ruler, const ModelConfig& c, uint64_t rows, Workspace& w
   ruler.take(w.logits, rows * c.vocabulary);
 }
 
+// The largest input of a product.
+uint64_t cell_bytes(const ModelConfig& c, uint64_t tokens) {
+  return tokens * kernels::quantized_row_bytes(int64_t(std::max(c.dim, c.query_dim())));
+}
+
+uint64_t hidden_cell_bytes(const ModelConfig& c, uint64_t tokens) {
+  const uint64_t dense = tokens * kernels::quantized_row_bytes(int64_t(c.max_ffn_dim()));
+  if (!c.has_experts()) return dense;
+  return std::max(dense,
+                  tokens * c.experts.chosen * kernels::quantized_row_bytes(int64_t(c.experts.dim)));
+}
+
 }  // namespace
 
 Status BatchLimits::check() const {
@@ -67,7 +80,8 @@ Status BatchLimits::check() const {
                                     .str());
 }
 
-Workspace Workspace::lay_out(const ModelConfig& c, const BatchLimits& limits, std::byte* base) {
+Workspace Workspace::lay_out(const ModelConfig& c, const BatchLimits& limits, std::byte* base,
+                             bool quantizes) {
   const uint64_t tokens = limits.tokens;
   Workspace w;
   Ruler ruler(base);
@@ -81,6 +95,8 @@ Workspace Workspace::lay_out(const ModelConfig& c, const BatchLimits& limits, st
   ruler.take(w.ffn_normed, c.parallel_residual ? tokens * c.dim : 0);
   if (!c.parallel_residual) w.ffn_normed = w.normed;
   ruler.take(w.part, c.post_norm || c.experts.shared_dim > 0 ? tokens * c.dim : 0);
+  ruler.take(w.cells, quantizes ? cell_bytes(c, tokens) : 0);
+  ruler.take(w.hidden_cells, quantizes ? hidden_cell_bytes(c, tokens) : 0);
   const size_t shared = ruler.place();
   take_attention(ruler, c, tokens, w);
   ruler.go_back(shared);

@@ -46,12 +46,17 @@ struct Workspace {
   float* slot_up = nullptr;         // [T * experts.chosen, experts.dim]
   float* slot_out = nullptr;        // [T * experts.chosen, dim]
   float* shared_gates = nullptr;    // [T]
+  // The rows that the next products read, quantised, where weights are packed.
+  std::byte* cells = nullptr;
+  std::byte* hidden_cells = nullptr;  // the same of the hidden layer, or of the slots
   // Logits. L: limits.logit_rows.
   float* picked = nullptr;  // [L, dim]
   float* logits = nullptr;  // [L, vocabulary]
 
   // Lays the arrays out from `base` on; with null they only count. Each begins on a cache line.
-  static Workspace lay_out(const ModelConfig& config, const BatchLimits& limits, std::byte* base);
+  // With `quantizes` there is room for `cells`.
+  static Workspace lay_out(const ModelConfig& config, const BatchLimits& limits, std::byte* base,
+                           bool quantizes = false);
   size_t bytes = 0;  // of all
 };
 

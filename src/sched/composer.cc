@@ -26,7 +26,7 @@ const StepPlan& Scheduler::Impl::make_plan(double now, const Resources& resource
   moves.clear();
   refresh_ranks(now);
   promote(now);
-  order(now);
+  order();
   grow(now);
   settle_claims(now);
   enter(now);
@@ -38,7 +38,7 @@ const StepPlan& Scheduler::Impl::make_plan(double now, const Resources& resource
 void Scheduler::Impl::refresh_ranks(double now) {
   // So many a plan keep the cost of a rebuilt table within a plan's microseconds; a batch and what
   // waits at a load below 1 is asked again within a step or two.
-  constexpr uint32_t kRanksPerPlan = 16;
+  constexpr uint32_t kRanksPerPlan = 8;
   // Free records are skipped at no more than this many a plan.
   constexpr uint32_t kRecordsPerPlan = 256;
   if (const uint64_t epoch = policy.epoch(now); epoch != rank_epoch) {
@@ -59,8 +59,8 @@ void Scheduler::Impl::refresh_ranks(double now) {
 }
 
 double Scheduler::Impl::turn_steps(const Sequence& s) const {
-  const double moved = 2.0 * (s.view.held_tokens + s.view.prompt_left) * costs.swap_token;
-  const double steps = config.composition.turn_swaps * moved / std::max(step_seconds, 1e-9);
+  const double traffic = 2.0 * (s.view.held_tokens + s.view.prompt_left) * costs.swap_token;
+  const double steps = config.composition.turn_swaps * traffic / std::max(step_seconds, 1e-9);
   return std::clamp(std::ceil(steps), double(config.composition.turn_steps), 1e9);
 }
 
@@ -84,18 +84,25 @@ void Scheduler::Impl::promote(double now) {
   }
 }
 
-void Scheduler::Impl::order(double now) {
-  static_cast<void>(now);
-  // The least served of those that are here sets the zero of the tenants' lags.
-  if (config.composition.fair) refresh_counters();
-  decodes_now = 0;
+void Scheduler::Impl::order() {
+  // More than a quarter moved: placing all again is as quick as merging them.
+  if (refresh_lags() || moved.size() > system.size() / 4) {
+    order_all();
+  } else if (!moved.empty()) {
+    order_moved();
+  }
+  moved.clear();
   prompt_ahead = 0;
+  for (size_t i = 0; i < std::min<size_t>(slots, system.size()); ++i) {
+    const Sequence& s = records[system[i].index];
+    if (s.stage == Stage::kResident) prompt_ahead += s.view.prompt_left - s.planned_prompt;
+  }
+}
+
+void Scheduler::Impl::order_all() {
   for (Place& place : system) {
-    const Sequence& s = records[place.index];
-    place = place_of(s, place.index);
-    if (s.stage == Stage::kResident && !s.parked) {
-      decodes_now += s.view.prompt_left == s.planned_prompt ? s.tokens_per_step : 0;
-    }
+    standing[place.index] = Standing::kPlaced;
+    place = placed[place.index] = place_of(records[place.index], place.index);
   }
   // Nearly sorted since the last plan: insertion is linear.
   for (size_t i = 1; i < system.size(); ++i) {
@@ -104,25 +111,45 @@ void Scheduler::Impl::order(double now) {
     for (; j > 0 && place < system[j - 1]; --j) system[j] = system[j - 1];
     system[j] = place;
   }
-  uint32_t counted = 0;
-  for (const Place& place : system) {
-    const Sequence& s = records[place.index];
-    if (counted >= slots) break;
-    ++counted;
-    if (s.stage == Stage::kResident) prompt_ahead += s.view.prompt_left - s.planned_prompt;
-  }
 }
 
-void Scheduler::Impl::refresh_counters() {
-  if (active_tenants < 2) return;
-  counter_min = kForever;
-  for (const TenantState& tenant : tenants) {
-    if (tenant.active > 0) counter_min = std::min(counter_min, tenant.counter);
+// Takes those that moved out, sorts them, and merges them in again.
+void Scheduler::Impl::order_moved() {
+  moved_places.clear();
+  for (const SequenceIndex index : moved) {
+    // Noted twice, or gone since.
+    if (standing[index] != Standing::kMoved) continue;
+    moved_places.push_back(placed[index]);
+    standing[index] = Standing::kPlaced;
+  }
+  if (moved_places.empty()) return;
+  std::sort(moved_places.begin(), moved_places.end());
+  size_t kept =
+      size_t(std::lower_bound(system.begin(), system.end(), moved_places[0]) - system.begin());
+  for (size_t i = 0; i < moved_places.size(); ++i) {
+    const auto from = system.begin() + ptrdiff_t(kept + i + 1);
+    const auto to = i + 1 < moved_places.size()
+                        ? std::lower_bound(from, system.end(), moved_places[i + 1])
+                        : system.end();
+    std::move(from, to, system.begin() + ptrdiff_t(kept));
+    kept += size_t(to - from);
+  }
+  for (Place& place : moved_places) {
+    place = placed[place.index] = place_of(records[place.index], place.index);
+  }
+  std::sort(moved_places.begin(), moved_places.end());
+  auto last = system.begin() + ptrdiff_t(kept);
+  for (size_t i = moved_places.size(); i-- > 0;) {
+    const auto behind = std::lower_bound(system.begin(), last, moved_places[i]);
+    std::move_backward(behind, last, last + ptrdiff_t(i) + 1);
+    behind[ptrdiff_t(i)] = moved_places[i];
+    last = behind;
   }
 }
 
 // Somebody has to leave so that the others can go on by a token.
 void Scheduler::Impl::grow(double now) {
+  const bool direct = config.composition.displacement == Displacement::kDirect;
   while (uncommitted() < int64_t(decodes_now)) {
     SequenceIndex victim = kNoSequence;
     uint32_t residents = 0;
@@ -130,9 +157,9 @@ void Scheduler::Impl::grow(double now) {
     for (size_t i = system.size(); i-- > 0;) {
       const Sequence& s = records[system[i].index];
       if (s.stage != Stage::kResident) continue;
-      ++residents;
+      if (++residents > 1 && victim != kNoSequence && !direct) break;
       if (s.pinned || s.planned_output > 0 || s.planned_prompt > 0) continue;
-      if (config.composition.displacement == Displacement::kDirect) {
+      if (direct) {
         // The first in the order stays, whoever was served longest ago goes.
         const double served = s.ran ? kForever : s.waited_since;
         if (victim == kNoSequence || served < since) victim = system[i].index, since = served;
@@ -141,11 +168,25 @@ void Scheduler::Impl::grow(double now) {
       }
     }
     if (residents < 2 || victim == kNoSequence) return;
-    decodes_now -= records[victim].view.prompt_left == 0 && !records[victim].parked
-                       ? std::min(decodes_now, records[victim].tokens_per_step)
-                       : 0;
     evict(victim, now);
   }
+  leave_ahead(now);
+}
+
+// Proactive: the worst of those that do not run leaves before the growth of the others needs its
+// memory, so that they need not stop while it is written out. One a plan is enough.
+void Scheduler::Impl::leave_ahead(double now) {
+  const uint64_t ahead = growth_ahead();
+  if (ahead == 0 || uncommitted() >= int64_t(ahead)) return;
+  const SequenceIndex last = system.empty() ? kNoSequence : system.back().index;
+  if (last == kNoSequence || system.size() <= slots) return;
+  const Sequence& s = records[last];
+  if (s.stage != Stage::kResident || s.ran || s.pinned || s.promoted) return;
+  if (s.planned_output == 0 && s.planned_prompt == 0 && !recomputes(s)) evict(last, now);
+}
+
+uint64_t Scheduler::Impl::growth_ahead() const {
+  return uint64_t{decodes_now} * config.composition.steps_ahead;
 }
 
 void Scheduler::Impl::settle_claims(double now) {
@@ -179,6 +220,7 @@ void Scheduler::Impl::enter(double now) {
   const uint32_t tries = std::min(4 * slots, 64u);
   uint32_t tried = 0;
   room_tries = 0;
+  room_most = std::numeric_limits<int64_t>::max();
   for (size_t i = 0; i < promoted_outside.size() && tried < tries;) {
     const SequenceIndex index = promoted_outside[i];
     ++tried;
@@ -186,41 +228,30 @@ void Scheduler::Impl::enter(double now) {
     if (!go_on) return;
     if (i < promoted_outside.size() && promoted_outside[i] == index) return;  // it failed: wait
   }
-  scan_tenants.clear();
   start_scan();
   while (tried++ < tries) {
-    const SequenceIndex index = next_outsider(now);
+    const SequenceIndex index = next_outsider();
     if (index == kNoSequence || !try_enter(index, now)) return;
   }
 }
 
 void Scheduler::Impl::start_scan() {
   scan_cursor = kNoSequence;
-  if (config.composition.fair && active_tenants > 1) {
-    for (uint32_t i = 0; i < tenants.size(); ++i) {
-      if (!tenants[i].line.empty()) scan_tenants.push_back(i);
-    }
-    std::sort(scan_tenants.begin(), scan_tenants.end(), [&](uint32_t a, uint32_t b) {
-      return std::pair(tenants[a].counter, a) < std::pair(tenants[b].counter, b);
-    });
-  } else {
-    for (uint32_t i = 0; i < tenants.size() && scan_tenants.empty(); ++i) {
-      if (!tenants[i].line.empty()) scan_tenants.push_back(i);
-    }
-  }
-  scan_position = 0;
-  if (!scan_tenants.empty()) scan_cursor = tenants[scan_tenants[0]].line.front();
+  scan_tenants.assign(waiting_list.begin(), waiting_list.end());
+  std::make_heap(scan_tenants.begin(), scan_tenants.end(), ServedMore{tenants.data()});
 }
 
-SequenceIndex Scheduler::Impl::next_outsider(double now) {
-  static_cast<void>(now);
+SequenceIndex Scheduler::Impl::next_outsider() {
   while (scan_cursor == kNoSequence) {
-    if (++scan_position >= scan_tenants.size()) return kNoSequence;
-    scan_cursor = tenants[scan_tenants[scan_position]].line.front();
+    if (scan_tenants.empty()) return kNoSequence;
+    std::pop_heap(scan_tenants.begin(), scan_tenants.end(), ServedMore{tenants.data()});
+    scan_tenant = scan_tenants.back();
+    scan_tenants.pop_back();
+    scan_cursor = tenants[scan_tenant].line.front();
   }
   const SequenceIndex index = scan_cursor;
   // The caller may take `index` off its line: look ahead now.
-  scan_cursor = tenants[scan_tenants[scan_position]].line.after(records, index);
+  scan_cursor = tenants[scan_tenant].line.after(records, index);
   return index;
 }
 
@@ -237,8 +268,10 @@ bool Scheduler::Impl::try_enter(SequenceIndex index, double now) {
   const bool alone = system.empty();
   // When nobody is here, whatever fits enters: nothing else will ever make room for it.
   const uint64_t own = need(s) + s.tokens_per_step;
+  // Who left early does not come back into the same memory.
+  const uint64_t early = s.stage == Stage::kSwapped && !s.promoted ? 2 * growth_ahead() : 0;
   const uint64_t headroom =
-      rules.headroom_tokens + rules.headroom_per_resident * (system.size() + 1);
+      early + rules.headroom_tokens + rules.headroom_per_resident * (system.size() + 1);
   const int64_t wanted = int64_t(alone ? own : need(s) + decodes_now + headroom);
   const int64_t withheld = alone ? 0 : int64_t((1 - rules.fill_max) * double(capacity));
   if (wanted + withheld <= std::min(uncommitted(), int64_t(free_tokens()))) {
@@ -276,11 +309,30 @@ bool Scheduler::Impl::may_displace(const Sequence& newcomer, const Place& place,
   return victim.level >= place.level + rules.displacement_levels;
 }
 
-double Scheduler::Impl::idleness(const Sequence& s) const {
+double Scheduler::Impl::swap_idleness(const Sequence& s) const {
   const double held = s.view.held_tokens - s.shared_tokens;
   const double dirty = held - std::min<double>(held, s.clean_tokens);
   return (held * held + dirty * dirty / 2) / double(capacity) * costs.swap_token /
          config.composition.link_share;
+}
+
+double Scheduler::Impl::recompute_seconds(const Sequence& s) const {
+  // The shared prefix stays in the cache: it is not computed again.
+  const double own = s.view.held_tokens - s.shared_tokens;
+  const double chunk = std::max(1.0, double(budget_tokens) - slots);
+  const double attended = own * (s.shared_tokens + own / 2);
+  return own * costs.prompt_token + std::ceil(own / chunk) * costs.step / slots +
+         attended * costs.context_token / chunk;
+}
+
+bool Scheduler::Impl::recomputes(const Sequence& s) const {
+  const uint32_t own = s.view.held_tokens - s.shared_tokens;
+  if (own == 0 || own - std::min(own, s.clean_tokens) > swap_free) return true;
+  return config.composition.recomputes && recompute_seconds(s) < swap_idleness(s);
+}
+
+double Scheduler::Impl::eviction_seconds(const Sequence& s) const {
+  return recomputes(s) ? recompute_seconds(s) : swap_idleness(s);
 }
 
 bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double now) {
@@ -292,6 +344,8 @@ bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double
   // Looking for victims is linear in who runs: not for each of many that fail.
   constexpr uint32_t kRoomTries = 8;
   if (room_tries++ >= kRoomTries && !newcomer.promoted) return false;
+  // Those tried before were better, and could push out no fewer.
+  if (budgeted && !newcomer.promoted && wanted > room_most) return false;
   gather_victims(newcomer, wanted, now);
   int64_t room = uncommitted();
   uint64_t traffic = newcomer.stage == Stage::kSwapped ? newcomer.view.held_tokens : 0;
@@ -302,16 +356,13 @@ bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double
     const uint32_t own = s.view.held_tokens - s.shared_tokens;
     traffic += own - std::min(own, s.clean_tokens);
   }
-  if (room < wanted) return false;
+  if (room < wanted) {
+    if (!newcomer.promoted) room_most = std::min(room_most, room);
+    return false;
+  }
   const double link = rules.link_share * step_seconds / std::max(costs.swap_token, 1e-12);
   if (rules.link_bounded && link_queue > 0 && double(link_queue + traffic) > link) return false;
-  for (size_t i = 0; i < count; ++i) {
-    const Sequence& s = records[victims[i]];
-    if (s.view.prompt_left == s.planned_prompt && !s.parked) {
-      decodes_now -= std::min(decodes_now, s.tokens_per_step);
-    }
-    evict(victims[i], now);
-  }
+  for (size_t i = 0; i < count; ++i) evict(victims[i], now);
   return true;
 }
 
@@ -319,10 +370,12 @@ bool Scheduler::Impl::make_room(const Sequence& newcomer, int64_t wanted, double
 void Scheduler::Impl::gather_victims(const Sequence& newcomer, int64_t wanted, double now) {
   const Place place = place_of(newcomer, kNoSequence);
   const bool direct = config.composition.displacement == Displacement::kDirect;
+  const uint32_t levels = config.composition.displacement_levels;
   int64_t room = uncommitted();
   victims.clear();
   for (size_t i = system.size(); i-- > 0 && (direct || room < wanted);) {
-    if (!newcomer.promoted && system[i].band < place.band) break;  // so are all before it
+    // Not by enough levels, nor ahead of its tenant's share: so are all before it.
+    if (!newcomer.promoted && system[i].band < place.band + levels) break;
     if (!may_displace(newcomer, place, system[i], now)) continue;
     victims.push_back(system[i].index);
     room += records[system[i].index].reserved_tokens;
@@ -345,7 +398,7 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
   const Composition& rules = config.composition;
   const uint32_t own = s.view.held_tokens - s.shared_tokens;
   const uint32_t dirty = own - std::min(own, s.clean_tokens);
-  displacement_savings -= idleness(s);
+  displacement_savings -= eviction_seconds(s);
   ++s.preemptions;
   ++totals.preemptions;
   if (s.ran) {
@@ -354,7 +407,7 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
   }
   leave_system(index);
   set_promoted(index, false);
-  if (own == 0 || dirty > swap_free) {
+  if (recomputes(s)) {
     moves.push_back({index, MoveKind::kDrop, own});
     release_memory(index);
     drop_context(index);
@@ -407,25 +460,37 @@ void Scheduler::Impl::admit_now(SequenceIndex index, double now) {
     set_stage(s, Stage::kResident);
   }
   reserve(index);
-  if (s.stage == Stage::kResident) {
-    if (s.view.prompt_left > 0) {
-      prompt_ahead += s.view.prompt_left;
-    } else {
-      decodes_now += s.tokens_per_step;
-    }
-  }
+  if (s.stage == Stage::kResident) prompt_ahead += s.view.prompt_left;
   join_system(index);
 }
 
 void Scheduler::Impl::compose(double now) {
   std::swap(ran_last, ran_before);
   ran_last.clear();
-  uint32_t places = 0, decode_tokens = 0;
+  kept_running = 0;
+  ++plan_number;
+  compose_decodes(now);
+  compose_prompts(now);
+  if (kept_running < ran_before.size()) retire_stopped();
+  if (prompts.empty() && decodes.empty()) {
+    const bool stirs = !system.empty() || leaving_tokens > 0;
+    current.idle_seconds =
+        stirs || totals.waiting + totals.swapped > totals.parked ? costs.step / 4 : kForever;
+    if (blocked != kNoSequence && system.size() == 1 && leaving_tokens == 0) {
+      current.overflow = blocked;
+    }
+  }
+  blocked = kNoSequence;
+}
+
+// The best of the residents, decodes first: letting prompts eat the budget costs capacity.
+void Scheduler::Impl::compose_decodes(double now) {
+  uint32_t places = 0;
+  decode_tokens = 0;
   const auto may_run = [](const Sequence& s) {
     if (s.stage != Stage::kResident || s.parked) return false;
     return !s.needs_results || (s.planned_prompt == 0 && s.planned_output == 0);
   };
-  // The best of the residents, decodes first: letting prompts eat the budget costs capacity.
   for (const Place& place : system) {
     if (places == slots) break;
     Sequence& s = records[place.index];
@@ -449,9 +514,15 @@ void Scheduler::Impl::compose(double now) {
     decodes.push_back(place.index);
     current.context_tokens += s.view.held_tokens + s.planned_output + 1;
     s.planned_output += s.tokens_per_step;
-    reserve(place.index);
-    ran_last.push_back(place.index);
+    s.reserved_tokens += s.tokens_per_step;
+    used += s.tokens_per_step;
+    if (s.promoted) promoted_tokens += s.tokens_per_step;
+    context_max = std::max(context_max, s.reserved_tokens);
+    run_now(place.index, s, now);
   }
+}
+
+void Scheduler::Impl::compose_prompts(double now) {
   uint32_t left = budget_tokens - decode_tokens;
   for (const SequenceIndex index : chosen_prompts) {
     Sequence& s = records[index];
@@ -460,42 +531,43 @@ void Scheduler::Impl::compose(double now) {
     const bool last = s.planned_prompt + tokens == s.view.prompt_left;
     prompts.push_back({index, tokens, last});
     s.planned_prompt += tokens;
+    count_decode(s);
     left -= tokens;
     current.prompt_tokens += tokens;
-    ran_last.push_back(index);
+    run_now(index, s, now);
   }
   chosen_prompts.clear();
-  mark_running(now);
-  if (prompts.empty() && decodes.empty()) {
-    const bool stirs = !system.empty() || leaving_tokens > 0;
-    current.idle_seconds =
-        stirs || totals.waiting + totals.swapped > totals.parked ? costs.step / 4 : kForever;
-    if (blocked != kNoSequence && system.size() == 1 && leaving_tokens == 0) {
-      current.overflow = blocked;
-    }
-  }
-  blocked = kNoSequence;
 }
 
-// Updates who waits since when.
-void Scheduler::Impl::mark_running(double now) {
-  for (const SequenceIndex index : ran_before) records[index].still_runs = false;
-  for (const SequenceIndex index : ran_last) {
-    Sequence& s = records[index];
-    s.still_runs = true;
-    if (s.ran) continue;
-    stop_wait(index, now);
-    s.ran = true;
+void Scheduler::Impl::run_now(SequenceIndex index, Sequence& s, double now) {
+  ran_last.push_back(index);
+  s.ran_in = plan_number;
+  if (s.ran) {
+    ++kept_running;
+    return;
   }
+  stop_wait(index, now);
+  s.ran = true;
+  touch(index);
+}
+
+// Those that ran in the last step, and do not in this one, begin to wait.
+void Scheduler::Impl::retire_stopped() {
   for (const SequenceIndex index : ran_before) {
-    Sequence& s = records[index];
-    if (s.ran && !s.still_runs && s.stage != Stage::kFree) start_wait(index, s.waited_since);
+    const Sequence& s = records[index];
+    if (s.ran && s.ran_in != plan_number && s.stage != Stage::kFree) {
+      start_wait(index, s.waited_since);
+    }
   }
 }
 
 void Scheduler::Impl::seal() {
   for (const PlannedPrompt& p : prompts) digest_word(uint64_t{p.sequence} << 32 | p.tokens);
-  for (const SequenceIndex index : decodes) digest_word(uint64_t{1} << 62 | index);
+  // Two a word: each waits for the one before.
+  for (size_t i = 0; i + 1 < decodes.size(); i += 2) {
+    digest_word(uint64_t{1} << 63 | uint64_t{decodes[i]} << 31 | decodes[i + 1]);
+  }
+  if (decodes.size() % 2 != 0) digest_word(uint64_t{1} << 62 | decodes.back());
   for (const Move& move : moves) {
     digest_word(uint64_t(move.kind) << 60 | uint64_t{move.sequence} << 28 | move.tokens);
   }

@@ -36,6 +36,10 @@ struct Composition {
   bool swap_synchronous{};
   // The copy below stays valid after a swap in, so that only newer tokens are written again.
   bool keeps_copies{true};
+  // A victim is dropped and computed again where that costs less engine time than its memory would
+  // stand idle while it is copied out and in; else, and always when this is off, it is copied if a
+  // lower tier has room.
+  bool recomputes{true};
   // A prompt enters only when this step has tokens left for it.
   bool prompt_gate{true};
   // Who ran in the last step counts as one level better.
@@ -51,6 +55,9 @@ struct Composition {
   // Memory kept free on entry, tokens: once, and per resident.
   uint32_t headroom_tokens{};
   uint32_t headroom_per_resident{};
+  // Steps of growth that are kept free by letting those leave that are resident and do not run:
+  // about as many as it takes to write one out. 0: nobody leaves before it must.
+  uint32_t steps_ahead{4};
   // Share of the memory that entries may fill.
   double fill_max{1.0};
   // Seconds unserved until promotion; 0: never. In steps of the default cost model (17 ms), so that

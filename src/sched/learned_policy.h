@@ -7,6 +7,10 @@
 // the first list, and 64 lists reach down to a value 2^-50 of that. Its fraction is where levels
 // part: .25 is the best of 0, .15, .25, .35, .5, .75 on KV-limited chat (normalised latency .74 of
 // FCFS's, the others .75 to .81), and the other mixes do not care.
+//
+// Hints. A request that says what it expects is ranked by a second model, of how its kind comes out
+// against the hint: ages and lengths count in units of a kHintUnits-th of it. How far hints can be
+// trusted is learned like everything else; useless ones give a flat distribution.
 #pragma once
 
 #include <array>
@@ -36,14 +40,23 @@ class LearnedPolicy final : public SchedulingPolicy {
   // Tables follow the counts once in so many endings: a quarter of what a bin remembers.
   static constexpr uint64_t kRebuildEnds = 64;
 
+  // A hint is so many units of age: bins near it are a fifth of it wide.
+  static constexpr double kHintUnits = 64;
+
   void rebuild();
+  static uint32_t age(const SequenceView& sequence, uint32_t output_tokens);
+  static uint32_t tokens_at(const SequenceView& sequence, uint32_t age);
+  LengthModel& model_of(const SequenceView& s) {
+    return s.output_tokens_hint > 0 ? hinted_ : lengths_;
+  }
 
   double alpha_;
   Order order_;
   double level_offset_;
-  LengthModel lengths_;
-  ValueIndex index_;
-  uint64_t built_at_ = 0;  // endings
+  LengthModel lengths_, hinted_;
+  ValueIndex index_, hinted_index_;
+  double mean_ = 128;      // of all that ended; a guess until the first have
+  uint64_t built_at_ = 0;  // endings, of both
   uint64_t epoch_ = 0;
 };
 

@@ -20,6 +20,8 @@ Composition waiting_rules() {
   rules.displacement = Displacement::kNone;
   rules.swap_synchronous = true;
   rules.keeps_copies = false;
+  rules.recomputes = false;
+  rules.steps_ahead = 0;
   rules.prompt_gate = false;
   rules.sticky = false;
   rules.fair = false;

@@ -14,10 +14,15 @@ namespace llmos::sched {
 namespace {
 
 Status check(const SchedulerConfig& config) {
-  const SchedulingCosts& costs = config.costs;
   if (config.sequences_max == 0 || config.tenants_max == 0) {
     return Status(Code::kInvalid, "scheduler: expected room for a sequence and a tenant, found 0");
   }
+  return check_costs(config.costs);
+}
+
+}  // namespace
+
+Status check_costs(const SchedulingCosts& costs) {
   if (costs.slots == 0 || costs.kv_tokens < 2 || costs.tokens_per_step <= costs.slots) {
     return Status(Code::kInvalid,
                   "scheduler: expected slots > 0, kv_tokens > 1 and tokens_per_step > slots; raise "
@@ -32,8 +37,6 @@ Status check(const SchedulerConfig& config) {
   return Status();
 }
 
-}  // namespace
-
 SequenceIndex Scheduler::Impl::add(const Arrival& arrival, double now) {
   const SequenceIndex index = free_records.back();
   free_records.pop_back();
@@ -41,7 +44,7 @@ SequenceIndex Scheduler::Impl::add(const Arrival& arrival, double now) {
   Sequence& s = records[index];
   s = Sequence{};
   s.stage = Stage::kWaiting;
-  s.tokens_per_step = std::max(1u, arrival.tokens_per_step);
+  s.tokens_per_step = uint16_t(std::clamp(arrival.tokens_per_step, 1u, kTokensPerStepMax));
   s.needs_results = arrival.needs_results;
   s.prefix_group = arrival.prefix_group;
   // At least one prompt token is computed: its logits give the first output.
@@ -49,7 +52,7 @@ SequenceIndex Scheduler::Impl::add(const Arrival& arrival, double now) {
   SequenceView& view = s.view;
   view.id = arrivals++;
   view.tenant = std::min(arrival.tenant, uint32_t(tenants.size()) - 1);
-  view.priority = arrival.priority;
+  view.priority = s.own_priority = arrival.priority;
   view.prompt_tokens = arrival.prompt_tokens;
   view.held_tokens = s.shared_tokens +
                      std::min(arrival.brought_tokens, arrival.prompt_tokens - 1 - s.shared_tokens);
@@ -63,8 +66,11 @@ SequenceIndex Scheduler::Impl::add(const Arrival& arrival, double now) {
   ++totals.waiting;
   TenantState& tenant = tenants[view.tenant];
   if (tenant.active++ == 0) {
-    // Idle time earns nothing: it joins with those who were served least.
-    if (active_tenants++ > 0) tenant.counter = std::max(tenant.counter, counter_min);
+    // Idle time earns nothing: it joins with those who were served least, or with who left last.
+    if (!active_list.empty()) counter_min = least_served();
+    tenant.counter = std::max(tenant.counter, counter_min);
+    tenant.active_at = uint32_t(active_list.size());
+    active_list.push_back(view.tenant);
   }
   start_wait(index, now);
   ask_rank(index, now);
@@ -92,8 +98,14 @@ void Scheduler::Impl::end(SequenceIndex index, bool censored, double now) {
   --*count_of(s.stage);
   totals.parked -= s.parked;
   TenantState& tenant = tenants[s.view.tenant];
-  if (--tenant.active == 0) --active_tenants;
+  if (--tenant.active == 0) {
+    counter_min = std::max(counter_min, tenant.counter);
+    active_list[tenant.active_at] = active_list.back();
+    tenants[active_list.back()].active_at = tenant.active_at;
+    active_list.pop_back();
+  }
   s.stage = Stage::kFree;
+  count_decode(s);
   free_records.push_back(index);
 }
 
@@ -117,6 +129,7 @@ void Scheduler::Impl::set_stage(Sequence& s, Stage stage) {
   --*count_of(s.stage);
   ++*count_of(stage);
   s.stage = stage;
+  count_decode(s);
 }
 
 void Scheduler::Impl::commit(SequenceIndex index, uint32_t prompt, uint32_t output, double now) {
@@ -129,10 +142,17 @@ void Scheduler::Impl::commit(SequenceIndex index, uint32_t prompt, uint32_t outp
   output_done += output;
   s.planned_prompt -= std::min(prompt, s.planned_prompt);
   // A decode planned ahead of its prompt's commit stays planned.
-  if (prompt == 0) s.planned_output -= std::min(s.planned_output, s.tokens_per_step);
+  if (prompt == 0) s.planned_output -= std::min(s.planned_output, uint32_t{s.tokens_per_step});
   tenants[s.view.tenant].counter += kOutputWeight * output / tenants[s.view.tenant].weight;
   reserve(index);
-  static_cast<void>(now);
+  if (prompt == 0) return;
+  count_decode(s);
+  if (s.view.prompt_left == 0 && s.inherited_level < SchedulingRank::kLevels) {
+    // The blocks that somebody waited for are there.
+    s.inherited_level = SchedulingRank::kLevels;
+    s.view.priority = s.own_priority;
+    ask_rank(index, now);
+  }
 }
 
 void Scheduler::Impl::abandon(SequenceIndex index) {
@@ -140,6 +160,7 @@ void Scheduler::Impl::abandon(SequenceIndex index) {
   s.planned_prompt = 0;
   s.planned_output = 0;
   reserve(index);
+  count_decode(s);
 }
 
 void Scheduler::Impl::step_done(double seconds, double now) {
@@ -152,6 +173,7 @@ void Scheduler::Impl::step_done(double seconds, double now) {
     if (s.stage == Stage::kFree || !s.ran) continue;
     s.view.served_seconds += seconds;
     s.waited_since = now;
+    if (s.promoted) touch(index);
     if (s.promoted && s.view.prompt_left == 0 && (s.turn_left == 0 || --s.turn_left == 0)) {
       set_promoted(index, false);
     }
@@ -193,6 +215,8 @@ void Scheduler::Impl::park(SequenceIndex index, double now) {
   s.parked = true;
   s.ran = false;
   s.waited_since = now;
+  count_decode(s);
+  touch(index);
   ++totals.parked;
 }
 
@@ -201,17 +225,18 @@ void Scheduler::Impl::unpark(SequenceIndex index, double now) {
   if (!s.parked) return;
   s.parked = false;
   --totals.parked;
+  count_decode(s);
+  touch(index);
   start_wait(index, now);
   if (s.stage == Stage::kWaiting || s.stage == Stage::kSwapped) join_line(index);
 }
 
 void Scheduler::Impl::inherit(SequenceIndex index, int32_t priority, uint32_t level) {
   Sequence& s = records[index];
+  if (s.view.prompt_left == 0) return;  // there is nothing to wait for
   s.view.priority = std::max(s.view.priority, priority);
-  if (level >= s.view.rank.level) return;
-  leave_line(index);
-  s.view.rank.level = level;
-  if (is_outside(s)) join_line(index);
+  s.inherited_level = std::min(s.inherited_level, level);
+  ask_rank(index, s.view.now);
 }
 
 double Scheduler::Impl::scale() const {
@@ -321,6 +346,7 @@ void Scheduler::inherit(SequenceIndex sequence, int32_t priority, uint32_t level
 
 void Scheduler::set_costs(const SchedulingCosts& costs) {
   if (impl_->log) impl_->log->add({.kind = EventKind::kCosts, .costs = costs});
+  LLMOS_DCHECK(check_costs(costs).ok());
   impl_->costs = costs;
 }
 

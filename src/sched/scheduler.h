@@ -52,6 +52,9 @@ struct SchedulerConfig {
   std::vector<double> tenant_weights{};  // share of tenant i; 1 where missing
 };
 
+// kInvalid for costs that no plan can be made with: see Scheduler::create().
+Status check_costs(const SchedulingCosts& costs);
+
 struct SchedulerStats {
   uint32_t waiting{};  // never in memory yet, or to be recomputed
   uint32_t swapped{};
@@ -92,10 +95,10 @@ class Scheduler {
   void park(SequenceIndex sequence, double now);
   void unpark(SequenceIndex sequence, double now);
   void pin(SequenceIndex sequence, bool pinned);
-  // Somebody urgent waits for a block that `sequence` is producing: it counts as `priority`, and as
-  // level `level`, until its prompt is computed.
+  // Somebody urgent waits for a block that `sequence` is producing: it counts as `priority` and as
+  // `level` at least, until its prompt is computed. Nothing happens when it is already.
   void inherit(SequenceIndex sequence, int32_t priority, uint32_t level);
-  void set_costs(const SchedulingCosts& costs);
+  void set_costs(const SchedulingCosts& costs);  // that check_costs() accepts
 
   const StepPlan& plan(double now, const Resources& resources);
 

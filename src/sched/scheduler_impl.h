@@ -27,12 +27,26 @@ struct Place {
   }
 };
 
+enum class Standing : uint8_t { kAway, kPlaced, kMoved };  // in Scheduler::Impl::system
+
 struct TenantState {
   WaitingLine line;
   double counter{};  // tokens served, by weight
   double weight{1};
-  uint32_t active{};   // sequences that have not ended
-  uint32_t waiting{};  // of those, on the line or promoted outside memory
+  uint32_t active{};      // sequences that have not ended
+  uint32_t waiting{};     // of those, on the line or promoted outside memory
+  uint64_t lag{};         // how far ahead of the least served, as places count it
+  uint32_t active_at{};   // where it is in the list of the tenants with somebody
+  uint32_t waiting_at{};  // and of those with somebody on the line
+};
+
+// Order of a heap whose top is the tenant served least.
+struct ServedMore {
+  const TenantState* tenants;
+  bool operator()(uint32_t a, uint32_t b) const {
+    const double left = tenants[a].counter, right = tenants[b].counter;
+    return left != right ? left > right : a > b;
+  }
 };
 
 // Cost of an output token to a tenant, in prompt tokens (as VTC: twice).
@@ -63,10 +77,13 @@ struct Scheduler::Impl {
   bool is_outside(const Sequence& s) const {  // on a line
     return (s.stage == Stage::kWaiting || s.stage == Stage::kSwapped) && !s.parked && !s.claims;
   }
+  // Without shares all wait on one line.
+  uint32_t line_of(const Sequence& s) const { return config.composition.fair ? s.view.tenant : 0; }
   double scale() const;                  // of the seconds in Composition, to the measured step
   void join_line(SequenceIndex index);   // of its tenant, or the promoted ones
   void leave_line(SequenceIndex index);  // if it is on one
   void join_system(SequenceIndex index);
+  size_t where(SequenceIndex index) const;  // in `system`
   void leave_system(SequenceIndex index);
   void start_wait(SequenceIndex index, double now);
   void stop_wait(SequenceIndex index, double now);
@@ -74,6 +91,11 @@ struct Scheduler::Impl {
   void release_memory(SequenceIndex index);
   void drop_context(SequenceIndex index);  // all is to be computed again
   void ask_rank(SequenceIndex index, double now);
+  void set_rank(SequenceIndex index, SchedulingRank rank);
+  void touch(SequenceIndex index);    // its place in memory's order has changed
+  void count_decode(Sequence& s);     // keeps decodes_now
+  void list_tenant(uint32_t tenant);  // among those with somebody on the line
+  void unlist_tenant(uint32_t tenant);
   void set_promoted(SequenceIndex index, bool promoted);
   void unclaim(SequenceIndex index);
   uint32_t need(const Sequence& sequence) const;  // memory on entry, its own
@@ -86,26 +108,37 @@ struct Scheduler::Impl {
   const StepPlan& make_plan(double now, const Resources& resources);
   void refresh_ranks(double now);
   void promote(double now);
-  void order(double now);
+  void order();
+  void order_moved();
+  void order_all();
   void grow(double now);
+  void leave_ahead(double now);
+  uint64_t growth_ahead() const;  // tokens that should stay free
   void settle_claims(double now);
   void enter(double now);
   bool try_enter(SequenceIndex index, double now);  // false: no more are to be tried
   bool make_room(const Sequence& sequence, int64_t wanted, double now);
-  SequenceIndex next_outsider(double now);
+  SequenceIndex next_outsider();
   void gather_victims(const Sequence& newcomer, int64_t wanted, double now);
   bool may_displace(const Sequence& newcomer, const Place& place, const Place& victim,
                     double now) const;
   void admit_now(SequenceIndex index, double now);
   void evict(SequenceIndex index, double now);
-  double idleness(const Sequence& victim) const;  // seconds of engine time that its moves cost
+  // Engine seconds that it costs to put the victim out: the cheaper way of those below.
+  double eviction_seconds(const Sequence& victim) const;
+  bool recomputes(const Sequence& victim) const;       // cheaper than to copy, or all that is left
+  double swap_idleness(const Sequence& victim) const;  // memory that its moves keep from work
+  double recompute_seconds(const Sequence& victim) const;
   void compose(double now);
-  void mark_running(double now);
-  void refresh_counters();
+  void compose_decodes(double now);
+  void compose_prompts(double now);
+  void run_now(SequenceIndex index, Sequence& s, double now);
+  void retire_stopped();
+  double least_served() const;  // of the tenants that have somebody
+  bool refresh_lags();          // true when one of them has changed
   void start_scan();
   void seal();
   Place place_of(const Sequence& sequence, SequenceIndex index) const;
-  uint64_t lag_of(uint32_t tenant) const;
   uint32_t better_than(const Place& place) const;
   uint64_t free_tokens() const { return capacity > used ? capacity - used : 0; }
   // Free now or soon, and promised to nobody.
@@ -122,14 +155,23 @@ struct Scheduler::Impl {
   std::vector<TenantState> tenants;
   WaitList waits;
   std::vector<SequenceIndex> promoted_outside;  // by waited_since
-  std::vector<Place> system;                    // resident, entering and claiming: sorted by plan()
-  std::vector<SequenceIndex> claims;            // first come, first served
+  // Resident, entering and claiming, sorted. What changes a place calls touch(); order() moves
+  // those.
+  std::vector<Place> system, moved_places;
+  std::vector<Place> placed;  // [records] where each was put
+  std::vector<SequenceIndex> moved;
+  std::vector<Standing> standing;     // [records]
+  std::vector<SequenceIndex> claims;  // first come, first served
   std::vector<SequenceIndex> ran_last, ran_before, victims;
-  std::vector<uint32_t> scan_tenants;
-  size_t scan_position = 0;
+  std::vector<uint32_t> active_list, waiting_list;  // tenants
+  std::vector<uint32_t> scan_tenants;               // a heap: the least served is next
+  uint32_t scan_tenant = 0;
   SequenceIndex scan_cursor = kNoSequence;
   std::vector<SequenceIndex> chosen_prompts;
   uint32_t room_tries = 0;
+  int64_t room_most = 0;  // that the victims of those tried so far could have given
+  uint8_t plan_number = 0;
+  size_t kept_running = 0;              // of ran_before, in the plan that is made
   SequenceIndex blocked = kNoSequence;  // could not grow in this plan
   uint32_t records_used = 0;            // records from 0 that have ever been in use
 
@@ -138,8 +180,9 @@ struct Scheduler::Impl {
   uint64_t link_queue = 0;  // tokens whose move is not complete
   uint64_t swap_free = 0;
   uint32_t slots = 0, budget_tokens = 0;
-  uint32_t decodes_now = 0;   // residents that decode
-  uint64_t prompt_ahead = 0;  // prompt tokens of residents not computed yet
+  uint32_t decodes_now = 0;    // tokens that all residents that decode grow by in a step
+  uint32_t decode_tokens = 0;  // in the plan that is made
+  uint64_t prompt_ahead = 0;   // prompt tokens of residents not computed yet
   uint32_t promoted_count = 0;
   uint64_t promoted_tokens = 0;          // reserved by promoted ones
   uint64_t promoted_outside_tokens = 0;  // needed by those that are not in memory
@@ -147,7 +190,6 @@ struct Scheduler::Impl {
   double step_seconds = 0;  // of the last step
   uint64_t rank_epoch = 0;
   uint32_t sweep = 0, sweep_left = 0;
-  uint32_t active_tenants = 0;
   double counter_min = 0;
   uint64_t prompt_work = 0, output_done = 0;  // of all in the system
   double output_mean = 0;                     // of those that ended

@@ -2,6 +2,7 @@
 // Scheduler: the records and the lists that they are on.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/check.h"
 #include "sched/scheduler_impl.h"
@@ -29,7 +30,12 @@ Scheduler::Impl::Impl(const SchedulerConfig& given, SchedulingPolicy& ranking)
     list->reserve(records.size());
   }
   system.reserve(records.size());
-  scan_tenants.reserve(tenants.size());
+  moved_places.reserve(records.size());
+  // One that leaves memory and comes back may be noted twice between two plans.
+  moved.reserve(2 * records.size());
+  standing.resize(records.size(), Standing::kAway);
+  placed.resize(records.size());
+  for (auto* list : {&scan_tenants, &active_list, &waiting_list}) list->reserve(tenants.size());
   prompts.reserve(records.size());
   moves.reserve(2 * records.size());
 }
@@ -71,9 +77,12 @@ void Scheduler::Impl::drop_context(SequenceIndex index) {
 
 void Scheduler::Impl::join_line(SequenceIndex index) {
   Sequence& s = records[index];
-  TenantState& tenant = tenants[s.view.tenant];
+  TenantState& tenant = tenants[line_of(s)];
   ++tenant.waiting;
-  if (!s.promoted) return tenant.line.insert(records, index, config.composition.keyed);
+  if (!s.promoted) {
+    if (tenant.line.empty()) list_tenant(line_of(s));
+    return tenant.line.insert(records, index, config.composition.keyed);
+  }
   const auto later = [&](SequenceIndex other) {
     return records[other].waited_since > s.waited_since;
   };
@@ -85,22 +94,58 @@ void Scheduler::Impl::join_line(SequenceIndex index) {
 void Scheduler::Impl::leave_line(SequenceIndex index) {
   Sequence& s = records[index];
   if (!is_outside(s)) return;
-  --tenants[s.view.tenant].waiting;
+  TenantState& tenant = tenants[line_of(s)];
+  --tenant.waiting;
   if (s.promoted) {
     promoted_outside_tokens -= need(s);
     std::erase(promoted_outside, index);
   } else {
-    tenants[s.view.tenant].line.remove(records, index);
+    tenant.line.remove(records, index);
+    if (tenant.line.empty()) unlist_tenant(line_of(s));
   }
 }
 
+void Scheduler::Impl::list_tenant(uint32_t tenant) {
+  tenants[tenant].waiting_at = uint32_t(waiting_list.size());
+  waiting_list.push_back(tenant);
+}
+
+void Scheduler::Impl::unlist_tenant(uint32_t tenant) {
+  const uint32_t at = tenants[tenant].waiting_at;
+  waiting_list[at] = waiting_list.back();
+  tenants[waiting_list.back()].waiting_at = at;
+  waiting_list.pop_back();
+}
+
+void Scheduler::Impl::touch(SequenceIndex index) {
+  if (standing[index] != Standing::kPlaced) return;
+  standing[index] = Standing::kMoved;
+  moved.push_back(index);
+}
+
+void Scheduler::Impl::count_decode(Sequence& s) {
+  const bool here = s.stage == Stage::kResident && !s.parked;
+  const bool counts = here && s.view.prompt_left == s.planned_prompt;
+  if (counts == s.decodes) return;
+  s.decodes = counts;
+  decodes_now += counts ? s.tokens_per_step : 0u - s.tokens_per_step;
+}
+
 void Scheduler::Impl::join_system(SequenceIndex index) {
-  const Place place = place_of(records[index], index);
+  const Place place = placed[index] = place_of(records[index], index);
+  standing[index] = Standing::kPlaced;
   system.insert(std::lower_bound(system.begin(), system.end(), place), place);
 }
 
 void Scheduler::Impl::leave_system(SequenceIndex index) {
-  std::erase_if(system, [index](const Place& place) { return place.index == index; });
+  standing[index] = Standing::kAway;
+  system.erase(system.begin() + ptrdiff_t(where(index)));
+}
+
+size_t Scheduler::Impl::where(SequenceIndex index) const {
+  const auto found = std::lower_bound(system.begin(), system.end(), placed[index]);
+  LLMOS_DCHECK(found != system.end() && found->index == index);
+  return size_t(found - system.begin());
 }
 
 void Scheduler::Impl::start_wait(SequenceIndex index, double now) {
@@ -110,6 +155,7 @@ void Scheduler::Impl::start_wait(SequenceIndex index, double now) {
   const SequenceIndex last = waits.back();
   s.waited_since = last == kNoSequence ? now : std::max(now, records[last].waited_since);
   if (!s.parked) waits.append(records, index);
+  touch(index);
 }
 
 void Scheduler::Impl::stop_wait(SequenceIndex index, double now) {
@@ -122,9 +168,9 @@ void Scheduler::Impl::unclaim(SequenceIndex index) {
   Sequence& s = records[index];
   if (!s.claims) return;
   claimed_tokens -= need(s);
+  leave_system(index);
   s.claims = false;
   std::erase(claims, index);
-  leave_system(index);
 }
 
 void Scheduler::Impl::set_promoted(SequenceIndex index, bool promoted) {
@@ -143,6 +189,7 @@ void Scheduler::Impl::set_promoted(SequenceIndex index, bool promoted) {
     promoted_tokens -= s.reserved_tokens;
   }
   if (outside) join_line(index);
+  touch(index);
 }
 
 void Scheduler::Impl::ask_rank(SequenceIndex index, double now) {
@@ -153,6 +200,12 @@ void Scheduler::Impl::ask_rank(SequenceIndex index, double now) {
   SchedulingRank rank = policy.rank(s.view, costs);
   rank.level = std::min(rank.level, SchedulingRank::kLevels - 1);
   if (std::isnan(rank.key)) rank.key = std::numeric_limits<double>::infinity();
+  set_rank(index, rank);
+}
+
+void Scheduler::Impl::set_rank(SequenceIndex index, SchedulingRank rank) {
+  Sequence& s = records[index];
+  rank.level = std::min(rank.level, s.inherited_level);
   if (rank.level == s.view.rank.level && rank.key == s.view.rank.key) {
     s.view.rank = rank;
     return;
@@ -161,13 +214,28 @@ void Scheduler::Impl::ask_rank(SequenceIndex index, double now) {
   if (!fresh) leave_line(index);
   s.view.rank = rank;
   if (!fresh && is_outside(s)) join_line(index);
+  touch(index);
 }
 
-uint64_t Scheduler::Impl::lag_of(uint32_t tenant) const {
-  if (!config.composition.fair || active_tenants < 2) return 0;
+double Scheduler::Impl::least_served() const {
+  double least = std::numeric_limits<double>::infinity();
+  for (const uint32_t tenant : active_list) least = std::min(least, tenants[tenant].counter);
+  return least;
+}
+
+bool Scheduler::Impl::refresh_lags() {
+  if (!config.composition.fair || active_list.empty()) return false;
+  counter_min = least_served();
   // Two full steps: a tenant may be ahead by so much before levels stop mattering between tenants.
   const double unit = 2.0 * costs.tokens_per_step;
-  return uint64_t(std::clamp((tenants[tenant].counter - counter_min) / unit, 0.0, 1e6));
+  bool changed = false;
+  for (const uint32_t index : active_list) {
+    TenantState& tenant = tenants[index];
+    const auto lag = uint64_t(std::clamp((tenant.counter - counter_min) / unit, 0.0, 1e6));
+    changed |= lag != tenant.lag;
+    tenant.lag = lag;
+  }
+  return changed;
 }
 
 Place Scheduler::Impl::place_of(const Sequence& s, SequenceIndex index) const {
@@ -180,7 +248,7 @@ Place Scheduler::Impl::place_of(const Sequence& s, SequenceIndex index) const {
   } else if (s.promoted) {
     place.key = s.waited_since;
   } else {
-    place.band = 1 + (lag_of(s.view.tenant) << 8) + place.level;
+    place.band = 1 + (tenants[s.view.tenant].lag << 8) + place.level;
   }
   return place;
 }
@@ -250,9 +318,27 @@ void Scheduler::Impl::check_integrity() const {
       << reserved << " reserved, " << used << " counted; leaving " << leaving << ", "
       << leaving_tokens << "; claimed " << claimed << ", " << claimed_tokens;
   LLMOS_CHECK(here + free_records.size() == records.size());
+  uint32_t decoding = 0;
+  for (const Sequence& s : records) {
+    LLMOS_CHECK(s.decodes == (s.stage == Stage::kResident && !s.parked &&
+                              s.view.prompt_left == s.planned_prompt))
+        << "sequence " << s.view.id;
+    decoding += s.decodes ? s.tokens_per_step : 0;
+  }
+  LLMOS_CHECK(decoding == decodes_now);
+  LLMOS_CHECK(std::is_sorted(system.begin(), system.end()));
+  for (const Place& place : system) {
+    LLMOS_CHECK(standing[place.index] != Standing::kAway);
+    if (standing[place.index] == Standing::kMoved) continue;
+    const Place now = place_of(records[place.index], place.index);
+    LLMOS_CHECK(now.key == place.key && now.level == place.level) << "sequence " << place.id;
+  }
   uint64_t lined = promoted_outside.size(), waiting = 0;
   for (const TenantState& tenant : tenants) {
     waiting += tenant.waiting;
+    const bool has_line = !tenant.line.empty();
+    LLMOS_CHECK(has_line == (std::count(waiting_list.begin(), waiting_list.end(),
+                                        uint32_t(&tenant - tenants.data())) == 1));
     SequenceIndex index = tenant.line.front();
     for (; index != kNoSequence; index = tenant.line.after(records, index)) {
       LLMOS_CHECK(is_outside(records[index]) && !records[index].promoted);

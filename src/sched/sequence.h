@@ -12,6 +12,7 @@
 // in; it is the first to leave.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -32,6 +33,9 @@ enum class Stage : uint8_t {
   kLeaving,   // being copied out; its memory is free when the copy is done
 };
 
+// More drafts than anybody verifies in one step, and two steps of them fit into 16 bits.
+inline constexpr uint32_t kTokensPerStepMax = 4096;
+
 // What arrive() is told.
 struct Arrival {
   uint32_t prompt_tokens{};      // at least 1
@@ -42,7 +46,7 @@ struct Arrival {
   int32_t priority{};
   uint32_t tenant{};  // index of the tenant, counted by the caller from 0
   double deadline{std::numeric_limits<double>::infinity()};
-  // Tokens that one step may add: 1, more when drafts are verified.
+  // Tokens that one step may add: 1, more when drafts are verified; at most kTokensPerStepMax.
   uint32_t tokens_per_step{1};
   // True: its next step is planned only after the last one is committed (stop strings, grammars,
   // hooks), also when steps overlap.
@@ -51,34 +55,41 @@ struct Arrival {
   uint64_t prefix_group{};
 };
 
-struct Sequence {
-  SequenceView view;  // what policies see; `id` is the arrival's number
+// What a plan reads and writes of each running sequence is in the first cache line: 256 of them are
+// 16 KiB, and a plan costs what it takes to pass through those.
+struct alignas(64) Sequence {
   Stage stage{Stage::kFree};
-  bool parked{};      // its reader has stalled
-  bool pinned{};      // never a victim (a suspended copy is being written, say)
-  bool ran{};         // part of the last plan
-  bool still_runs{};  // scratch of a plan
-  bool promoted{};    // has waited too long: keeps its turn for `turn_left` steps
-  bool claims{};      // chosen; waits for the memory of its victims
+  bool parked{};     // its reader has stalled
+  bool pinned{};     // never a victim (a suspended copy is being written, say)
+  bool ran{};        // part of the last plan
+  uint8_t ran_in{};  // scratch: the last plan that it was part of, modulo 256
+  bool promoted{};   // has waited too long: keeps its turn for `turn_left` steps
+  bool claims{};     // chosen; waits for the memory of its victims
   bool needs_results{};
   bool charged{};  // its prompt is in its tenant's counter
-  uint32_t tokens_per_step{1};
-  uint32_t moving_tokens{};   // in the move under way
-  uint32_t shared_tokens{};   // of held_tokens: in the cache's memory, not in its own
-  uint32_t clean_tokens{};    // of held_tokens: the lower tier has a valid copy
+  bool decodes{};  // counted among the residents that decode
+  uint16_t tokens_per_step{1};
   uint32_t planned_prompt{};  // planned and not yet committed
   uint32_t planned_output{};
   uint32_t reserved_tokens{};  // device memory counted against the capacity
+  SequenceView view;           // what policies see; `id` is the arrival's number
+  double waited_since{};       // start of the present wait: arrival, or the end of its last step
+  double wait_max{};           // longest of them
   uint32_t turn_left{};
+  uint32_t moving_tokens{};  // in the move under way
+  uint32_t shared_tokens{};  // of held_tokens: in the cache's memory, not in its own
+  uint32_t clean_tokens{};   // of held_tokens: the lower tier has a valid copy
+  // While somebody urgent waits for its prompt: no worse than this; and what it was before.
+  uint32_t inherited_level{SchedulingRank::kLevels};
+  int32_t own_priority{};
   uint32_t preemptions{};
   uint64_t swapped_tokens{};  // moved so far, both ways
   uint64_t recomputed_tokens{};
   uint64_t prefix_group{};
-  double waited_since{};  // start of the present wait: arrival, or the end of its last step
-  double wait_max{};      // longest of them
   // Links of the lists that it is on; owned by the Scheduler.
   SequenceIndex line_next{kNoSequence}, line_previous{kNoSequence};
   SequenceIndex wait_next{kNoSequence}, wait_previous{kNoSequence};
 };
+static_assert(offsetof(Sequence, view) + offsetof(SequenceView, output_tokens_hint) <= 64);
 
 }  // namespace llmos::sched

@@ -12,7 +12,7 @@
 //
 // The sums over bins are kept as suffix sums, so that each stop is a difference; they are taken
 // from the far end, where survival is smallest, so that differences keep their precision there.
-// Cost: building O(bins), an index O(bins after the sequence's own), some 100 ns.
+// Cost: building O(bins), an index O(bins after the sequence's own), some 50 ns.
 #pragma once
 
 #include <cstdint>
@@ -30,24 +30,29 @@ class ValueIndex {
   void build(std::span<const uint32_t> edges, std::span<const double> lengths,
              std::span<const double> hazards, double alpha);
 
-  // Of a sequence at the start of `bin`.
+  // Of a sequence at the start of `bin`. A table in units of a hint: `scale` tokens are one unit of
+  // its edges, and `mean` the expected length of anybody (0: the table's own).
   double index(uint32_t bin, uint32_t prompt_left, uint32_t context_tokens,
-               const SchedulingCosts& costs) const;
+               const SchedulingCosts& costs, double scale = 1, double mean = 0) const;
   double mean() const { return mean_; }
   // Expected tokens still to come at the start of `bin`.
   double tokens_left(uint32_t bin) const;
 
  private:
-  // Sums over bins i >= b, each weighted with the probability that a new sequence gets there.
-  struct Sums {
-    double alive;   // the probability itself
-    double value;   // w, where it ends
-    double tokens;  // tokens put out in the bin
-    double ages;    // tokens times their age
-    double age;     // at which bin b begins
-  };
-  std::vector<Sums> suffix_;
+  // Stops are tried so many at a time: the divisions of one round do not wait for each other.
+  static constexpr size_t kLanes = 4;
+
+  // Sums over bins i >= b, each weighted with the probability that a new sequence gets there. The
+  // last ones are repeated up to whole rounds.
+  std::vector<double> alive_;    // the probability itself
+  std::vector<double> ends_;     // that it ends there
+  std::vector<double> inverse_;  // 1 / S, where it ends
+  std::vector<double> tokens_;   // tokens put out in the bin
+  std::vector<double> ages_;     // tokens times their age
+  std::vector<double> age_;      // at which bin b begins
+  size_t bins_ = 0;
   double mean_ = 0;
+  double alpha_ = 0;
 };
 
 }  // namespace llmos::sched

@@ -35,7 +35,17 @@ SequenceIndex WaitingLine::place_before(std::span<const Sequence> records, const
   const uint32_t level = sequence.view.rank.level;
   SequenceIndex front = first_[level];
   SequenceIndex back = last_[level];
-  for (int step = 0; keyed || step < kSearchMax; ++step) {
+  if (sequence.prefix_group != 0 && !keyed) {
+    SequenceIndex behind = kNoSequence, other = back;
+    for (uint32_t step = 0; step < kSearchMax && other != kNoSequence; ++step) {
+      if (records[other].prefix_group == sequence.prefix_group) return behind;
+      // It came too long ago to be overtaken.
+      if (records[other].view.id + kSearchMax < sequence.view.id) break;
+      behind = other;
+      other = records[other].line_previous;
+    }
+  }
+  for (uint32_t step = 0; keyed || step < kSearchMax; ++step) {
     if (back == kNoSequence) return first_[level];
     if (goes_before(records[back], sequence)) return records[back].line_next;
     if (goes_before(sequence, records[front])) return front;

@@ -5,7 +5,9 @@
 // 64 lists, one per level, under a bitmap: the best one is found by counting zeros, and every
 // operation is O(1). Inside a level the order is that of arrival, as far as kSearchMax steps from
 // either end find the place (those swapped out are older than all that wait, those new younger, so
-// that is nearly always exact). Keyed lines are sorted by key exactly, O(length) in the worst case.
+// that is nearly always exact). One that shares its prefix with another stands right behind it, so
+// that the prefix is read while it is there; it overtakes only those of the kSearchMax arrivals
+// before it. Keyed lines are sorted by key exactly, O(length) in the worst case.
 //
 // Owner   The links are in the records; a sequence is on one line at most.
 // Threads As Scheduler.
@@ -37,8 +39,9 @@ class WaitingLine {
 
  private:
   // Where to look for a sequence's place by arrival: swapped ones are within a batch's worth of the
-  // front. Longer walks would show in the p99 of a decision.
-  static constexpr int kSearchMax = 16;
+  // front. Longer walks would show in the p99 of a decision. Also how many arrivals a shared prefix
+  // may overtake.
+  static constexpr uint32_t kSearchMax = 16;
 
   SequenceIndex place_before(std::span<const Sequence> records, const Sequence& sequence,
                              bool keyed) const;

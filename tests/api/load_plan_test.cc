@@ -30,8 +30,10 @@ std::vector<std::string> golden_paths() {
 TEST(LoadPlan, IsWhatALoadTakesToTheByte) {
   const std::vector<std::string> paths = golden_paths();
   ASSERT_GE(paths.size(), 50u);
-  const ModelOptions all[] = {
-      {}, {.context = 33, .batch_tokens = 7, .kv_type = "f16"}, {.context = 1, .kv_type = "bf16"}};
+  const ModelOptions all[] = {{},
+                              {.weights = "mapped"},
+                              {.context = 33, .batch_tokens = 7, .kv_type = "f16"},
+                              {.context = 1, .kv_type = "bf16"}};
   for (const std::string& path : paths) {
     SCOPED_TRACE(path);
     for (const ModelOptions& options : all) {
@@ -40,7 +42,8 @@ TEST(LoadPlan, IsWhatALoadTakesToTheByte) {
       const LoadPlan load =
           make_load_plan(checkpoint, read_model(checkpoint).value(), options).value();
       auto device = ComputeDevice::create({.threads = 1}).value();
-      const Transformer model = Transformer::load(checkpoint, *device, load.limits).value();
+      const Transformer model =
+          Transformer::load(checkpoint, *device, load.limits, nullptr, load.repack).value();
       EXPECT_EQ(device->bytes_used(), said.weights_copied + said.workspace);
       EXPECT_EQ(model.weights().bytes().mapped, said.weights_mapped);
       const BlockPool pool(device->allocate(load.bytes.kv_bytes).value(), load.layout);
@@ -61,6 +64,19 @@ TEST(LoadPlan, IsWhatAnOpenModelSays) {
   EXPECT_EQ(found.context, 40u);
 }
 
+TEST(LoadPlan, QuantisedWeightsAreRepackedUnlessTheyAreToStay) {
+  const std::string path = test::golden_path("llama_q4_0/model.gguf");
+  const ModelPlan repacked = plan(path, {.weights = "repacked"}).value();
+  const ModelPlan mapped = plan(path, {.weights = "mapped"}).value();
+  EXPECT_EQ(plan(path)->weights_repacked, repacked.weights_repacked);
+  EXPECT_GT(repacked.weights_repacked, 0u);
+  EXPECT_GE(repacked.weights_copied, repacked.weights_repacked);
+  EXPECT_LT(repacked.weights_mapped, mapped.weights_mapped);
+  EXPECT_EQ(mapped.weights_repacked, 0u);
+  EXPECT_EQ(plan(path, {.kernels = "ref", .weights = "repacked"})->weights_repacked, 0u)
+      << "plain loops know no other layout";
+}
+
 // llama2: 2 layers of 3 heads of 16, keys and values.
 TEST(LoadPlan, BytesPerTokenFollowTheType) {
   const std::string path = test::golden_path("llama2/model.gguf");
@@ -77,6 +93,7 @@ TEST(LoadPlan, WrongOptionsAreNamed) {
     return status.message();
   };
   EXPECT_THAT(message(path, {.kv_type = "q4_0"}), HasSubstr("kv_type: expected f32, f16"));
+  EXPECT_THAT(message(path, {.weights = "maped"}), HasSubstr("weights: expected auto, mapped"));
   EXPECT_THAT(message(path, {.kv_type = std::string(1000, 'x')}), HasSubstr("kv_type"));
   EXPECT_THAT(message(path, {.context = UINT32_MAX}), HasSubstr("context: expected at most"));
   EXPECT_THAT(message(path, {.batch_tokens = UINT32_MAX}), HasSubstr("batch limits: expected"));

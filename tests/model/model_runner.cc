@@ -19,7 +19,8 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::open(const std::string& path,
   if (!checkpoint.ok()) return checkpoint.status();
   Result<Transformer> model =
       Transformer::load(*checkpoint, *runner->device_,
-                        {.tokens = options.batch_tokens, .logit_rows = options.batch_tokens});
+                        {.tokens = options.batch_tokens, .logit_rows = options.batch_tokens},
+                        nullptr, options.repack);
   if (!model.ok()) return model.status();
   runner->model_ = std::make_unique<Transformer>(*std::move(model));
   const Result<BlockLayout> layout =

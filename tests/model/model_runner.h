@@ -21,6 +21,7 @@ struct RunnerOptions {
   uint32_t batch_tokens = 512;
   uint32_t cache_tokens = 2048;
   WeightSource* source = nullptr;
+  bool repack = false;
 };
 
 // A sequence's part of a step.

@@ -197,12 +197,17 @@ TEST(Transformer, TakesExactlyWhatItsPartsSay) {
     const Checkpoint checkpoint = Checkpoint::open(kModels + name + "/model.gguf").value();
     const ModelFile file = read_model(checkpoint).value();
     const BatchLimits limits{.tokens = 100, .logit_rows = 7};
-    auto device = ComputeDevice::create({.threads = 1}).value();
-    auto model = Transformer::load(checkpoint, *device, limits);
-    ASSERT_TRUE(model.ok());
-    EXPECT_EQ(device->bytes_used(),
-              Buffer::bytes_taken(Weights::measure(checkpoint, file)->copied) +
-                  Buffer::bytes_taken(Workspace::lay_out(file.config, limits, nullptr).bytes));
+    for (const bool repack : {false, true}) {
+      auto device = ComputeDevice::create({.threads = 1}).value();
+      auto model = Transformer::load(checkpoint, *device, limits, nullptr, repack);
+      ASSERT_TRUE(model.ok());
+      const WeightBytes weights =
+          Weights::measure(checkpoint, file, repack ? &device->kernels() : nullptr).value();
+      const Workspace workspace =
+          Workspace::lay_out(file.config, limits, nullptr, weights.repacked > 0);
+      EXPECT_EQ(device->bytes_used(),
+                Buffer::bytes_taken(weights.copied) + Buffer::bytes_taken(workspace.bytes));
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/rng.h"
 #include "sched/policy.h"
 #include "sched/scheduler.h"
@@ -65,6 +67,36 @@ TEST(EventLog, DamagedBytesAreRefused) {
   }
   bytes.push_back(std::byte{0});
   EXPECT_FALSE(EventLog::parse(bytes).ok());
+}
+
+// Events that are against the scheduler's contract are refused, whatever a log says.
+TEST(EventLog, HostileEventsAreRefused) {
+  const auto refused = [](std::vector<Event> events) {
+    EventLog log;
+    log.add({.kind = EventKind::kArrive, .arrival = {.prompt_tokens = 4, .output_tokens_max = 9}});
+    for (const Event& event : events) log.add(event);
+    const NamedPolicy policy = *make_policy("mlfq");
+    SchedulerConfig config;
+    config.sequences_max = 2;
+    config.tenants_max = 1;
+    config.composition = policy.composition;
+    const auto scheduler = *Scheduler::create(config, *policy.policy);
+    const Result<uint64_t> digest = replay(*EventLog::parse(log.serialise()), *scheduler, false);
+    scheduler->check_integrity();
+    return digest.status().code() == Code::kCorrupt;
+  };
+  const Event plan = {.kind = EventKind::kPlan, .resources = {.kv_tokens = 100}};
+  EXPECT_FALSE(refused({plan}));
+  EXPECT_FALSE(refused({plan, {.kind = EventKind::kCommit, .first = 4, .second = 1}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kCommit, .first = 4, .second = 1}}));
+  EXPECT_TRUE(refused({plan, {.kind = EventKind::kCommit, .first = 5}}));
+  EXPECT_TRUE(refused({plan, {.kind = EventKind::kCommit, .first = 4, .second = 1u << 31}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kEnd, .sequence = 1}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kEnd, .sequence = 7}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kStepDone, .seconds = -1}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kStepDone, .now = std::nan("")}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kCosts, .costs = {.slots = 0}}}));
+  EXPECT_TRUE(refused({{.kind = EventKind::kArrive}}));
 }
 
 }  // namespace

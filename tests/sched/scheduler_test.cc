@@ -137,6 +137,99 @@ TEST(Scheduler, CachedPrefixesAreNeitherComputedNorCounted) {
   EXPECT_EQ(s.stats().kv_tokens_reserved, 100u);
 }
 
+// Runs what is planned; everybody puts out one token a step.
+void step(Scheduler& s, double now, const Resources& resources) {
+  const StepPlan& plan = s.plan(now, resources);
+  const std::vector<PlannedPrompt> prompts(plan.prompts.begin(), plan.prompts.end());
+  const std::vector<SequenceIndex> decodes(plan.decodes.begin(), plan.decodes.end());
+  for (const PlannedPrompt& p : prompts) s.commit(p.sequence, p.tokens, p.last, now + .02);
+  for (const SequenceIndex index : decodes) s.commit(index, 0, 1, now + .02);
+  s.step_done(.02, now + .02);
+}
+
+// A long prompt holds what an urgent request waits for: it goes first, chunk after chunk, until it
+// is computed, and is what it was afterwards.
+TEST(Scheduler, AProducerInheritsTheUrgencyOfItsWaiter) {
+  for (const char* policy : {"mlfq", "priority"}) {
+    SchedulerConfig config;
+    config.costs.slots = 1;
+    config.costs.tokens_per_step = 101;
+    Rig rig(policy, config);
+    Scheduler& s = *rig.scheduler;
+    Arrival slow = of(900);
+    slow.priority = -3;
+    const SequenceIndex producer = *s.arrive(slow, 0);
+    for (int i = 0; i < 5; ++i) *s.arrive(of(40), 0);
+    s.inherit(producer, 9, 0);
+    EXPECT_EQ(s.at(producer).view.priority, 9) << policy;
+    for (int i = 0; i < 9; ++i) {
+      EXPECT_EQ(s.at(producer).view.rank.level, 0u) << policy << ", chunk " << i;
+      step(s, i * .02, kAll);
+      EXPECT_EQ(s.at(producer).view.prompt_left, 900u - std::min(900, 101 * (i + 1)));
+      s.check_integrity();
+    }
+    EXPECT_EQ(s.at(producer).view.priority, -3) << policy;
+    EXPECT_GT(s.at(producer).view.rank.level, 0u) << policy;
+  }
+}
+
+// A victim is copied or computed again, whichever costs less; without a tier it is computed again.
+TEST(Scheduler, VictimsAreSwappedOrRecomputedByCost) {
+  const auto first_move = [](double swap_token, uint64_t tier) {
+    SchedulerConfig config;
+    config.costs.kv_tokens = 1000;
+    config.costs.swap_token = swap_token;
+    Rig rig("mlfq", config);
+    Scheduler& s = *rig.scheduler;
+    const Resources resources{.kv_tokens = 1000, .swap_tokens_free = tier};
+    const SequenceIndex a = *s.arrive(of(480, 5000), 0), b = *s.arrive(of(480, 5000), 0);
+    for (int i = 0; i < 100; ++i) {
+      const StepPlan& plan = s.plan(i * .02, resources);
+      if (!plan.moves.empty()) return plan.moves[0].kind;
+      for (const PlannedPrompt& p : std::vector(plan.prompts.begin(), plan.prompts.end())) {
+        s.commit(p.sequence, p.tokens, p.last, i * .02);
+      }
+      for (const SequenceIndex index : {a, b}) {
+        if (s.at(index).planned_output > 0) s.commit(index, 0, 1, i * .02);
+      }
+      s.step_done(.02, i * .02);
+    }
+    return MoveKind::kIn;
+  };
+  EXPECT_EQ(first_move(32e-6, 1 << 20), MoveKind::kOut);
+  EXPECT_EQ(first_move(32e-5, 1 << 20), MoveKind::kDrop);  // 110 us to compute one, 320 to move
+  EXPECT_EQ(first_move(32e-6, 100), MoveKind::kDrop);
+}
+
+// A tenant that was away does not come back with what it did not use.
+TEST(Scheduler, IdleTenantsSaveNothingUp) {
+  SchedulerConfig config;
+  config.costs.slots = 2;
+  Rig rig("fair", config);
+  Scheduler& s = *rig.scheduler;
+  Arrival first = of(100, 100000), second = of(100, 100000);
+  second.tenant = 1;
+  for (int i = 0; i < 8; ++i) *s.arrive(first, 0);
+  for (int i = 0; i < 2000; ++i) step(s, i * .02, kAll);  // the first alone
+  const SequenceIndex late = *s.arrive(second, 40);
+  for (int i = 2000; i < 2010; ++i) step(s, i * .02, kAll);
+  s.check_integrity();
+  EXPECT_LT(s.at(late).view.output_tokens, 20u);  // no rush through the backlog
+}
+
+TEST(Scheduler, WithoutSharesTenantsAreOneLine) {
+  Rig rig("fcfs");
+  Scheduler& s = *rig.scheduler;
+  Arrival other = of(10);
+  other.tenant = 7;
+  const SequenceIndex first = *s.arrive(other, 0), second = *s.arrive(of(10), 1);
+  const StepPlan& plan = s.plan(1, kAll);
+  ASSERT_EQ(plan.prompts.size(), 2u);
+  EXPECT_EQ(plan.prompts[0].sequence, first);
+  EXPECT_EQ(plan.prompts[1].sequence, second);
+  s.check_integrity();
+}
+
 // A random engine: every event in any order, memory and budgets kept, nobody lost.
 class RandomEngine {
  public:

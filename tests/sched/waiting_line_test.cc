@@ -68,5 +68,28 @@ TEST(WaitingLine, KeyedOrderIsThatOfASort) {
   }
 }
 
+// Equal prefixes stand together; nobody is overtaken by one that came more than 16 arrivals later.
+TEST(WaitingLine, SharedPrefixesStandTogetherAndOvertakeFew) {
+  std::vector<Sequence> records(60);
+  WaitingLine line;
+  for (SequenceIndex i = 0; i < 60; ++i) {
+    records[i].view.id = i;
+    records[i].prefix_group = i == 1 ? 0 : i % 2 == 0 ? 7 : 9;
+    line.insert(records, i, false);
+  }
+  const std::vector<SequenceIndex> order = order_of(line, records);
+  ASSERT_EQ(order.size(), 60u);
+  EXPECT_EQ(std::vector<SequenceIndex>(order.begin(), order.begin() + 4),
+            (std::vector<SequenceIndex>{0, 2, 4, 6}));
+  std::vector<size_t> at(60);
+  for (size_t i = 0; i < order.size(); ++i) at[order[i]] = i;
+  size_t together = 0;
+  for (SequenceIndex i = 0; i < 60; ++i) {
+    for (SequenceIndex later = i + 17; later < 60; ++later) EXPECT_LT(at[i], at[later]);
+    together += i > 0 && records[order[i]].prefix_group == records[order[i - 1]].prefix_group;
+  }
+  EXPECT_GT(together, 40u);  // in order of arrival: none
+}
+
 }  // namespace
 }  // namespace llmos::sched

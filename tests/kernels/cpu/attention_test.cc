@@ -266,5 +266,66 @@ TEST(CpuAttention, CacheRowsAreWrittenAsTheReferenceDoes) {
   }
 }
 
+TEST(CpuAttention, ResultsAreQuantizedAtOnce) {
+  Rng rng(test::seed("attention cells"));
+  for (const KernelTable* set : test::fast_sets()) {
+    if (set->pack_rows == 0) continue;
+    Batch batch(rng, {.kv_heads = 2, .group = 3, .head_dim = 64}, {{70, 1}, {3, 9}});
+    const int64_t columns = 6 * 64, tokens = batch.params.tokens;
+    batch.params.out_stride = columns;
+    const size_t row = quantized_row_bytes(columns);
+    std::vector<std::byte> expected(size_t(tokens) * row), cells(expected.size());
+    const std::vector<float> floats = batch.run(*set, 1);
+    set->quantize({.out = expected.data(),
+                   .in = floats.data(),
+                   .in_stride = columns,
+                   .tokens = tokens,
+                   .columns = columns},
+                  {});
+    batch.params.cells = cells.data();
+    batch.run(*set, 3);
+    EXPECT_EQ(cells, expected) << set->name;
+  }
+}
+
+TEST(CpuAttention, KeysAreRotatedBeforeTheyAreWritten) {
+  Rng rng(test::seed("rotated keys"));
+  for (const KernelTable* set : test::fast_sets()) {
+    Batch batch(rng, {.kv_heads = 2, .head_dim = 64, .dtype = DType::kF16}, {{50, 1}});
+    const int64_t tokens = 7, stride = 128;
+    const auto keys = random_floats(rng, size_t(tokens * stride), 3);
+    const auto values = random_floats(rng, size_t(tokens * stride), 3);
+    std::vector<float> frequency(32);
+    for (size_t i = 0; i < 32; ++i) frequency[i] = float(std::pow(1e4, -double(i) / 32));
+    std::vector<int32_t> positions(size_t(tokens), 11);
+    std::vector<int64_t> slots{3, -1, 40, 41, 0, 1, 30};
+    auto rotated = keys;
+    RopeParams rope{.x = rotated.data(),
+                    .stride = stride,
+                    .positions = positions.data(),
+                    .inverse_frequency = frequency.data(),
+                    .tokens = tokens,
+                    .heads = 2,
+                    .head_dim = 64,
+                    .rotary = 64};
+    KvWriteParams p{.cache = batch.params.cache,
+                    .keys = rotated.data(),
+                    .keys_stride = stride,
+                    .values = values.data(),
+                    .values_stride = stride,
+                    .slots = slots.data(),
+                    .tokens = tokens};
+    const std::vector<std::byte> before = batch.cache;
+    run_team(set->rope, rope, 1);
+    run_team(set->kv_write, p, 1);
+    const std::vector<std::byte> expected = batch.cache;
+    std::copy(before.begin(), before.end(), batch.cache.begin());
+    rotated = keys;
+    p.rope = rope;
+    run_team(set->kv_write, p, 3);
+    EXPECT_EQ(batch.cache, expected) << set->name;
+  }
+}
+
 }  // namespace
 }  // namespace llmos::kernels

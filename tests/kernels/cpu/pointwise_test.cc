@@ -130,6 +130,70 @@ TEST(CpuPointwise, Activations) {
   }
 }
 
+// What `quantize` makes of `values`, in one go.
+std::vector<std::byte> cells_of(const KernelTable& set, const std::vector<float>& values,
+                                int64_t rows, int64_t columns) {
+  std::vector<std::byte> cells(size_t(rows) * quantized_row_bytes(columns));
+  set.quantize({.out = cells.data(),
+                .in = values.data(),
+                .in_stride = columns,
+                .tokens = rows,
+                .columns = columns},
+               {});
+  return cells;
+}
+
+// Runs an operation that also writes cells, with floats and without: the cells are those of the
+// floats.
+template <class Params>
+void expect_cells(const KernelTable& set, Kernel<Params> operation, Params params, int64_t rows,
+                  int64_t columns) {
+  std::vector<float> plain(size_t(rows * columns)), floats(size_t(rows * columns));
+  params.out = plain.data();
+  run_team(operation, params, 1);
+  const std::vector<std::byte> expected = cells_of(set, plain, rows, columns);
+  for (const int team : {1, 2, 5}) {
+    std::vector<std::byte> cells(expected.size());
+    params.cells = cells.data();
+    params.out = team == 2 ? nullptr : floats.data();
+    run_team(operation, params, team);
+    ASSERT_EQ(cells, expected) << set.name;
+    if (params.out) {
+      ASSERT_TRUE(same_bits(floats, plain)) << set.name;
+    }
+  }
+}
+
+TEST(CpuPointwise, NormsAndActivationsQuantizeAtOnce) {
+  Rng rng(test::seed("cells"));
+  for (const KernelTable* set : test::fast_sets()) {
+    if (set->pack_rows == 0) continue;
+    for (int i = 0; i < 50; ++i) {
+      const int64_t rows = rng.between(1, 5), columns = 32 * rng.between(1, 9);
+      const auto in = random_floats(rng, size_t(rows * columns), 5);
+      const auto up = random_floats(rng, size_t(rows * columns), 5);
+      expect_cells<NormParams>(*set, set->norm,
+                               {.out_stride = columns,
+                                .in = in.data(),
+                                .in_stride = columns,
+                                .weight = up.data(),
+                                .rows = rows,
+                                .columns = columns,
+                                .epsilon = 1e-5f},
+                               rows, columns);
+      expect_cells<ActivateParams>(*set, set->activate,
+                                   {.out_stride = columns,
+                                    .gate = in.data(),
+                                    .gate_stride = columns,
+                                    .up = up.data(),
+                                    .up_stride = columns,
+                                    .rows = rows,
+                                    .columns = columns},
+                                   rows, columns);
+    }
+  }
+}
+
 TEST(CpuPointwise, Sums) {
   Rng rng(test::seed("sums"));
   for (int i = 0; i < 100; ++i) {
