@@ -14,7 +14,9 @@ find_package(tomlplusplus REQUIRED)
 # Flags of LLMOS's own translation units; never exported to users.
 add_library(llmos_build_flags INTERFACE)
 target_compile_options(llmos_build_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
+  -Wall -Wextra -Wshadow
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
+  -Wimplicit-fallthrough -Wundef
   # False positives of g++ 12 on std::string concatenation at -O3 (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<BOOL:${LLMOS_WERROR}>:-Werror>)

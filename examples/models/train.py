@@ -49,7 +49,7 @@ class Recipe:
 
 
 RECIPES = {
-    "tale": Recipe(dim=128, layers=4, heads=4, ffn=448, steps=6000, batch=16, rate=4e-3),
+    "tale": Recipe(dim=128, layers=4, heads=4, ffn=448, steps=2000, batch=16, rate=4e-3),
     "draft": Recipe(dim=64, layers=2, heads=2, ffn=192, steps=1500, batch=16, rate=5e-3),
     "sums": Recipe(dim=96, layers=3, heads=3, ffn=256, steps=2000, batch=256, rate=3e-3),
 }

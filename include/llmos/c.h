@@ -18,9 +18,11 @@
  *   llmos_engine_free(engine);
  *
  * Errors   A call that can fail answers NULL, or a status that the caller frees. Nothing throws,
- *          and nothing is printed.
- * Structs  carry their own size, set by the ..._INIT macros: a program that was compiled against an
- *          older header goes on working.
+ *          and nothing is printed. A handle that is NULL is an error like any other, or gives 0,
+ *          NULL or LLMOS_END; an array without a pointer or a struct without its size is
+ *          LLMOS_INVALID.
+ * Structs  that the caller fills carry their own size, set by the ..._INIT macros: a program that
+ *          was compiled against an older header goes on working.
  * Threads  As in engine.h: the engine from any thread, a stream from one reader at a time,
  *          llmos_stream_cancel from any.
  * Memory   Strings and arrays that are passed in are copied. What a chunk or a reply shows belongs
@@ -83,10 +85,14 @@ typedef struct llmos_engine_options {
   /* Hears how loading advances, from 0 to 1; 0 ends it. */
   int (*progress)(double done, void* context);
   void* progress_context;
+  uint32_t block_tokens;
+  int no_prefix_cache;
+  int64_t waiting_ms_max;
+  int overlap;
 } llmos_engine_options;
 
 #define LLMOS_ENGINE_OPTIONS_INIT \
-  { sizeof(llmos_engine_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL }
+  { sizeof(llmos_engine_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0 }
 
 typedef struct llmos_message {
   const char* role;
@@ -153,13 +159,19 @@ typedef struct llmos_request {
   /* Hears that the stream has something to read: see Readiness in extend.h. */
   void (*ready)(uint64_t request, void* context);
   void* hook_context; /* of both; outlives the stream */
+  int prompt_logprobs;
+  uint32_t dry_window;
+  /* NULL: the usual ones (request.h). */
+  const char* const* dry_breakers;
+  size_t dry_breaker_count;
+  int no_special_tokens; /* of a text prompt: parse_special is off */
 } llmos_request;
 
 #define LLMOS_REQUEST_INIT                                                                     \
   {                                                                                            \
     sizeof(llmos_request), NULL, NULL, 0, NULL, 0, NULL, NULL, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0,   \
         1.75f, 2, 0, 0.1f, 0, 0.1f, NULL, 0, NULL, 0, 0, 256, 0, 0, NULL, 0, NULL, 0, 1, 0, 0, \
-        NULL, 0, 0, 0, NULL, NULL, NULL                                                        \
+        NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0, NULL, 0, 0                                      \
   }
 
 typedef struct llmos_token_score {
@@ -205,6 +217,10 @@ LLMOS_API llmos_status* llmos_engine_open(const char* path, const llmos_engine_o
 LLMOS_API void llmos_engine_free(llmos_engine* engine);
 LLMOS_API llmos_status* llmos_engine_submit(llmos_engine* engine, const llmos_request* request,
                                             llmos_stream** stream);
+/* Goes on with what llmos_stream_suspend took out, as Engine::resume(). Of `hooks` (may be NULL)
+ * only logits_hook, ready and hook_context count. */
+LLMOS_API llmos_status* llmos_engine_resume(llmos_engine* engine, const void* image, size_t bytes,
+                                            const llmos_request* hooks, llmos_stream** stream);
 LLMOS_API llmos_status* llmos_engine_drain(llmos_engine* engine, int64_t timeout_ms);
 /* Text for Prometheus; freed with llmos_string_free. NULL when there is no memory. */
 LLMOS_API char* llmos_engine_metrics_text(const llmos_engine* engine);
@@ -218,10 +234,25 @@ LLMOS_API char* llmos_engine_decode(const llmos_engine* engine, const int32_t* t
                                     size_t count);
 LLMOS_API uint32_t llmos_engine_vocabulary(const llmos_engine* engine);
 
+typedef enum llmos_pooling {
+  LLMOS_POOLING_LAST,
+  LLMOS_POOLING_MEAN,
+  LLMOS_POOLING_CLS
+} llmos_pooling;
+
+/* Length of the vectors that llmos_engine_embed gives. */
+LLMOS_API uint32_t llmos_engine_dim(const llmos_engine* engine);
+/* A text as a vector, waits for it. `vector` has room for llmos_engine_dim() numbers. */
+LLMOS_API llmos_status* llmos_engine_embed(llmos_engine* engine, const char* text,
+                                           llmos_pooling pooling, int normalise, float* vector);
+
 LLMOS_API uint64_t llmos_stream_id(const llmos_stream* stream);
 /* Waits up to timeout_ms; 0 only looks, below 0 waits as long as it takes. */
 LLMOS_API llmos_read llmos_stream_next(llmos_stream* stream, int64_t timeout_ms,
                                        llmos_chunk* chunk);
+/* As Stream::suspend(): the image is freed with llmos_image_free, the stream has ended. */
+LLMOS_API llmos_status* llmos_stream_suspend(llmos_stream* stream, void** image, size_t* bytes);
+LLMOS_API void llmos_image_free(void* image);
 LLMOS_API void llmos_stream_cancel(llmos_stream* stream);
 /* Reads what is left; NULL when the request ended well. The first call decides, later ones repeat
  * it. */
@@ -231,6 +262,10 @@ LLMOS_API const char* llmos_stream_text(const llmos_stream* stream, uint32_t cho
 LLMOS_API const int32_t* llmos_stream_tokens(const llmos_stream* stream, uint32_t choice,
                                              size_t* count);
 LLMOS_API llmos_finish llmos_stream_finish(const llmos_stream* stream, uint32_t choice);
+/* Of prompt token `index`, where prompt_logprobs was asked for: its log-probability, and the most
+ * probable ids in its place. LLMOS_INVALID: there is none (the first token, or beyond the last). */
+LLMOS_API llmos_code llmos_stream_prompt_score(llmos_stream* stream, size_t index, double* logprob,
+                                               const llmos_token_score** top, size_t* top_count);
 LLMOS_API void llmos_stream_usage(const llmos_stream* stream, llmos_usage* usage);
 /* Cancels what still runs. */
 LLMOS_API void llmos_stream_free(llmos_stream* stream);

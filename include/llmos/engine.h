@@ -9,8 +9,10 @@
 //   Result<Reply> whole = stream.wait();
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,6 +53,14 @@ class LLMOS_API Stream {
   Result<Reply> wait();
   // Idempotent; what was drawn until it takes effect can still be read.
   void cancel() noexcept;
+  // Takes the request out of its engine, with all that it needs to go on with the same tokens:
+  // Engine::resume(), here or in another process. This stream then ends as kCancelled; what it has
+  // not shown yet the resumed one shows. Waits until the steps in flight are done. kInvalid: the
+  // request had ended, and goes on to be read here; kExhausted: no memory.
+  Result<std::vector<std::byte>> suspend();
+  // The same into a file, which is replaced whole or not at all. Where that fails, a further call
+  // of either has the request still.
+  Status suspend_to(const std::string& path);
 
   struct Impl;  // src/api
   explicit Stream(std::unique_ptr<Impl> impl) noexcept;
@@ -78,6 +88,12 @@ class LLMOS_API Engine {
   Result<Reply> generate(Request request);
   // A text as a vector; waits for it. Computed in the same steps as generation.
   Result<Embedding> embed(EmbedRequest request);
+  // Goes on with a request that Stream::suspend() took out, of this engine or of another one that
+  // has the same model, type of keys and values, and kernel set (kInvalid where they differ). Its
+  // reply is the whole one; next() shows what had not been shown. Its deadline counts from now.
+  // kCorrupt: not an image, or a damaged one. The rest as submit().
+  Result<Stream> resume(std::span<const std::byte> image, const Resumption& resumption = {});
+  Result<Stream> resume_from(const std::string& path, const Resumption& resumption = {});
   // Accepts nothing more and waits until what runs has ended. kDeadline: some still runs.
   Status drain(Millis timeout);
 

@@ -160,6 +160,19 @@ class LogitsHook {
   virtual void adjust(const LogitsContext& context, std::span<float> logits) = 0;
 };
 
+// Says which tokens may come next in an answer: a grammar, a schema, a list of choices. It must be
+// a function of the context, for an answer may be computed again, moved or verified in parts.
+//
+// Threads  The engine's only; it holds up the step, so it must be quick.
+// Failure  An exception ends this request with kInternal, and nobody else's.
+class TokenMask {
+ public:
+  virtual ~TokenMask() = default;
+  // Sets the bits of the tokens that may come next, bit (id % 64) of word (id / 64); all are 0 at
+  // the call. False: the answer is complete, and ends with kStop.
+  virtual bool allow(const LogitsContext& context, std::span<uint64_t> mask) = 0;
+};
+
 // Hears when a Stream that was empty has something to read, so that one thread can serve a thousand
 // streams: it tells that thread, which then calls try_next() until nothing comes.
 //

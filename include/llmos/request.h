@@ -161,7 +161,16 @@ struct Request {
   bool parse_special{true};
   // Changes the logits of each step; outlives the request. nullptr: none.
   LogitsHook* logits_hook{};
+  // Says which tokens may come next; outlives the request. nullptr: all may.
+  TokenMask* token_mask{};
   // Hears that the stream has something to read; outlives the stream. nullptr: nobody.
+  Readiness* readiness{};
+};
+
+// What an image of a suspended request does not hold; as in Request.
+struct Resumption {
+  LogitsHook* logits_hook{};
+  TokenMask* token_mask{};
   Readiness* readiness{};
 };
 

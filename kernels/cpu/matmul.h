@@ -74,52 +74,101 @@ LLMOS_INLINE void copy_rest(const float* in, int64_t columns, float (&rest)[kSte
   for (int64_t i = 0; i < kStep; ++i) rest[i] = whole + i < columns ? in[whole + i] : 0;
 }
 
-// Row by row, so that one decoded step at a time is in registers.
-LLMOS_INLINE Floats multiply_step(const Step& weights, const float* x, Floats sum) {
-  for (int i = 0; i < kStepVectors; ++i) sum = fma(weights.v[i], load(x + i * kLanes), sum);
-  return sum;
+// kTokens tokens times kRows rows, each decoded step in registers while it meets all tokens. What
+// lies behind the rows is asked for, each line once: they are too short for the CPU to find the
+// next ones by itself.
+template <DType kType, int kRows, int kTokens>
+LLMOS_INLINE void add_dots(const std::byte* const (&rows)[kRows], int64_t step, size_t ahead,
+                           const float* const (&in)[kTokens], int64_t column,
+                           Floats (&sums)[kRows][kTokens], int64_t rest = 0) {
+  if (is_plain(kType) && ahead > 0) {
+    constexpr size_t kStepBytes = kType == DType::kF32      ? 4 * kStep
+                                  : kType == DType::kF8E4M3 ? kStep
+                                                            : 2 * kStep;
+    LLMOS_UNROLL for (int r = 0; r < kRows; ++r) {
+      LLMOS_UNROLL for (size_t line = 0; line < kStepBytes; line += 64) {
+        __builtin_prefetch(rows[r] + ahead + size_t(step) * kStepBytes + line);
+      }
+    }
+  }
+  const auto decoded = [&](int r) LLMOS_INLINE_LAMBDA {
+    if constexpr (is_plain(kType)) {
+      if (rest > 0) return last_step<kType>(rows[r], step, rest);
+    }
+    return Decoder<kType>::step(rows[r], step);
+  };
+  if constexpr (is_plain(kType) && kLanes == 16 && kTokens > 1) {  // registers for all rows
+    LLMOS_UNROLL for (int i = 0; i < kStepVectors; ++i) {
+      Floats w[kRows];
+      LLMOS_UNROLL for (int r = 0; r < kRows; ++r) w[r] = decoded(r).v[i];
+      LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) {
+        const Floats x = load(in[t] + column + i * kLanes);
+        LLMOS_UNROLL for (int r = 0; r < kRows; ++r) sums[r][t] = fma(w[r], x, sums[r][t]);
+      }
+    }
+    return;
+  }
+  LLMOS_UNROLL for (int r = 0; r < kRows; ++r) {
+    const Step weights = decoded(r);
+    LLMOS_UNROLL for (int i = 0; i < kStepVectors; ++i) {
+      LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) {
+        sums[r][t] = fma(weights.v[i], load(in[t] + column + i * kLanes), sums[r][t]);
+      }
+    }
+  }
 }
 
-// One token times kRows rows. What lies behind them is asked for, each line once: rows are too
-// short for the CPU to find them by itself.
-template <DType kType, int kRows>
-void dots(const WeightRows& weight, int64_t row, const float* in, float* out,
-          const Finish& finish) {
+// Bytes: what a core reads in the time that memory takes (45 GB/s, 180 ns).
+inline constexpr size_t kPlainAhead = 8192;
+
+template <DType kType, int kRows, int kTokens>
+__attribute__((noinline)) void dots(const WeightRows& weight, int64_t row, const float* const* in,
+                                    float* const* out, const Finish& finish) {
   const std::byte* rows[kRows];
   for (int r = 0; r < kRows; ++r) rows[r] = weight.data + size_t(row + r) * weight.row_bytes;
-  Floats sums[kRows] = {};
+  const float* from[kTokens];
+  for (int t = 0; t < kTokens; ++t) from[t] = in[t];
+  Floats sums[kRows][kTokens] = {};
   const int64_t steps = weight.columns / kStep;
+  // A single row's own stream, or the rows behind these.
+  const size_t ahead = kRows == 1 ? kPlainAhead : size_t(kRows) * weight.row_bytes;
   for (int64_t s = 0; s < steps; ++s) {
-    for (int r = 0; r < kRows; ++r) {
-      if constexpr (is_plain(kType)) {
-        constexpr size_t kStepBytes = kType == DType::kF32      ? 4 * kStep
-                                      : kType == DType::kF8E4M3 ? kStep
-                                                                : 2 * kStep;
-        __builtin_prefetch(rows[r] + size_t(kRows) * weight.row_bytes + size_t(s) * kStepBytes);
-      }
-      sums[r] = multiply_step(Decoder<kType>::step(rows[r], s), in + s * kStep, sums[r]);
-    }
+    add_dots<kType, kRows, kTokens>(rows, s, ahead, from, s * kStep, sums);
   }
   if constexpr (is_plain(kType)) {
     if (const int64_t rest = weight.columns % kStep; rest > 0) {
-      float x[kStep];
-      copy_rest(in, weight.columns, x);
-      for (int r = 0; r < kRows; ++r) {
-        sums[r] = multiply_step(last_step<kType>(rows[r], steps, rest), x, sums[r]);
+      float x[kTokens][kStep];
+      for (int t = 0; t < kTokens; ++t) {
+        copy_rest(in[t], weight.columns, x[t]);
+        from[t] = x[t];
       }
+      add_dots<kType, kRows, kTokens>(rows, steps, 0, from, 0, sums, rest);
     }
   }
-  for (int r = 0; r < kRows; ++r) finish.store(out, row + r, sum_lanes(sums[r]));
+  LLMOS_UNROLL for (int r = 0; r < kRows; ++r) {
+    LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) {
+      finish.store(out[t], row + r, sum_lanes(sums[r][t]));
+    }
+  }
 }
 
-template <DType kType>
-void multiply_token(const WeightRows& weight, Share rows, const float* in, float* out,
-                    const Finish& finish) {
+// Rows of one token's product. A vector of 64 bytes every four cycles, and the next row begun
+// before one ends, are faster than memory with one stream, which memory likes best (F16, 4 KiB
+// pages: 28 GB/s with four, 34 with one). Shorter vectors want four chains.
+template <DType kType, int kTokens>
+inline constexpr int kFewRows = is_plain(kType) && kLanes == 16 && kTokens == 1 ? 1 : kTileRows;
+
+template <DType kType, int kTokens>
+void multiply_few(const WeightRows& weight, Share rows, const TokenBlock& tokens, int first,
+                  const Finish& finish) {
+  const float* const* const in = tokens.in + first;
+  float* const* const out = tokens.out + first;
+  constexpr int kRows = kFewRows<kType, kTokens>;
   int64_t row = rows.first;
-  for (; row + kTileRows <= rows.last; row += kTileRows) {
-    dots<kType, kTileRows>(weight, row, in, out, finish);
+  for (; row + kRows <= rows.last; row += kRows) {
+    dots<kType, kRows, kTokens>(weight, row, in, out, finish);
   }
-  for (; row < rows.last; ++row) dots<kType, 1>(weight, row, in, out, finish);
+  for (; row < rows.last; ++row) dots<kType, 1, kTokens>(weight, row, in, out, finish);
 }
 
 // A chunk of columns of up to kTileRows rows, decoded.
@@ -157,19 +206,19 @@ template <int kTokens>
 LLMOS_INLINE void multiply_tile(const Panel& panel, const float* const* in, int64_t column, int row,
                                 Floats (*sums)[kPanelRows]) {
   Floats tile[kTokens][kTileRows];
-  for (int t = 0; t < kTokens; ++t) {
-    for (int r = 0; r < kTileRows; ++r) tile[t][r] = sums[t][row + r];
+  LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) {
+    LLMOS_UNROLL for (int r = 0; r < kTileRows; ++r) tile[t][r] = sums[t][row + r];
   }
   for (int64_t k = 0; k < panel.steps * kStep; k += kLanes) {
     Floats x[kTokens];
-    for (int t = 0; t < kTokens; ++t) x[t] = load(in[t] + column + k);
-    for (int r = 0; r < kTileRows; ++r) {
+    LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) x[t] = load(in[t] + column + k);
+    LLMOS_UNROLL for (int r = 0; r < kTileRows; ++r) {
       const Floats w = load(&panel.values[r][k]);
-      for (int t = 0; t < kTokens; ++t) tile[t][r] = fma(w, x[t], tile[t][r]);
+      LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) tile[t][r] = fma(w, x[t], tile[t][r]);
     }
   }
-  for (int t = 0; t < kTokens; ++t) {
-    for (int r = 0; r < kTileRows; ++r) sums[t][row + r] = tile[t][r];
+  LLMOS_UNROLL for (int t = 0; t < kTokens; ++t) {
+    LLMOS_UNROLL for (int r = 0; r < kTileRows; ++r) sums[t][row + r] = tile[t][r];
   }
 }
 
@@ -246,15 +295,40 @@ void multiply_rows(const WeightRows& weight, Share rows, const TokenBlock& token
   }
 }
 
+// Plain types are decoded by one instruction: up to kFewTokens in several passes over a few rows,
+// the later ones from a cache, are cheaper than a panel. With 32 registers they always are. Other
+// types are decoded again for one token only.
+#if defined(__AVX512F__)
+inline constexpr int kFewTokens = kBlockTokens;
+#else
+inline constexpr int kFewTokens = 2 * kTileTokens;
+#endif
+
 template <DType kType>
 void multiply_block(const WeightRows& weight, Share rows, const TokenBlock& tokens,
                     const Finish& finish) {
-  if (tokens.count == 1) {
-    return multiply_token<kType>(weight, rows, tokens.in[0], tokens.out[0], finish);
+  if (tokens.count == 1) return multiply_few<kType, 1>(weight, rows, tokens, 0, finish);
+  if constexpr (is_plain(kType)) {
+    if (tokens.count <= kFewTokens) {
+      for (int64_t r = rows.first; r < rows.last; r += kPanelRows) {
+        const Share part{r, min_of(r + kPanelRows, rows.last)};
+        int t = 0;
+        const auto few = [&]<int kTokens>() {
+          for (; t + kTokens <= tokens.count; t += kTokens) {
+            multiply_few<kType, kTokens>(weight, part, tokens, t, finish);
+          }
+        };
+        if constexpr (kTileTokens > 3) few.template operator()<6>();
+        if constexpr (kTileTokens > 3) few.template operator()<4>();
+        few.template operator()<3>();
+        few.template operator()<2>();
+        few.template operator()<1>();
+      }
+      return;
+    }
   }
   for (int64_t r = rows.first; r < rows.last; r += kPanelRows) {
-    const int64_t last = r + kPanelRows < rows.last ? r + kPanelRows : rows.last;
-    multiply_rows<kType>(weight, {r, last}, tokens, finish);
+    multiply_rows<kType>(weight, {r, min_of(r + kPanelRows, rows.last)}, tokens, finish);
   }
 }
 
@@ -263,15 +337,14 @@ template <DType kType>
 void multiply(const MatmulParams& p, Share rows) {
   const WeightRows weight{p.weight.data, p.weight.row_bytes, p.weight.columns};
   const Finish finish{p.bias, p.scale, p.accumulate};
-  if (p.tokens == 1) return multiply_token<kType>(weight, rows, p.in, p.out, finish);
-  for (int64_t r = rows.first; r < rows.last; r += kPanelRows) {
-    const int64_t last = r + kPanelRows < rows.last ? r + kPanelRows : rows.last;
+  const int64_t unit = p.tokens <= kBlockTokens ? rows.last - rows.first : kPanelRows;
+  for (int64_t r = rows.first; r < rows.last; r += unit) {
     for (int64_t t = 0; t < p.tokens; t += kBlockTokens) {
       TokenBlock block;
       for (int64_t i = t; i < p.tokens && block.count < kBlockTokens; ++i) {
         block.add(p.in + i * p.in_stride, p.out + i * p.out_stride);
       }
-      multiply_block<kType>(weight, {r, last}, block, finish);
+      multiply_block<kType>(weight, {r, min_of(r + unit, rows.last)}, block, finish);
     }
   }
 }

@@ -47,6 +47,10 @@ LLMOS_INLINE void keep(Vector& v) {
   asm("" : "+v"(v));
 #elif defined(__SSE2__)
   asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#else
+  (void)v;
 #endif
 }
 

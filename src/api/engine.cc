@@ -9,7 +9,6 @@
 #include "api/load_plan.h"
 #include "api/model_files.h"
 #include "api/model_info.h"
-#include "api/stream_impl.h"
 #include "base/check.h"
 #include "base/text.h"
 #include "model/architecture.h"
@@ -109,6 +108,10 @@ class Opening {
         Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress, plan.repack);
     if (!model.ok()) return model.status();
     impl_.transformer = std::make_unique<Transformer>(*std::move(model));
+    Result<ModelDigest> digest =
+        model_digest(checkpoint, impl_.device->kernels().name, plan.layout.shape().dtype);
+    if (!digest.ok()) return digest.status();
+    impl_.digest = *digest;
     impl_.executor = std::make_unique<engine::TransformerExecutor>(*impl_.transformer);
     BlockShape shape = plan.layout.shape();
     shape.block_tokens = options_.cache.block_tokens;
@@ -176,17 +179,21 @@ Result<Stream> Engine::submit(Request request) {
   auto work = prepare_request(std::move(request), impl_->limits, impl_->next_id.fetch_add(1),
                               real_clock().now());
   if (!work.ok()) return work.status();
-  if (Status status = impl_->mailbox->admit(**work, (*work)->submitted); !status.ok()) {
-    impl_->meters.refused.add();
-    return status;
-  }
   auto stream = std::make_unique<Stream::Impl>(**work, impl_->limits.tokenizer, impl_->mailbox);
-  if (Status status = impl_->mailbox->post_work(*work); !status.ok()) {
-    impl_->meters.refused.add();
+  return impl_->post(*std::move(work), std::move(stream));
+}
+
+Result<Stream> Engine::Impl::post(std::unique_ptr<engine::Work> work,
+                                  std::unique_ptr<Stream::Impl> stream) {
+  Status status = mailbox->admit(*work, work->submitted);
+  if (status.ok()) status = mailbox->post_work(work);
+  if (!status.ok()) {
+    meters.refused.add();
     return status;
   }
   stream->posted = true;
-  impl_->meters.submitted.add();
+  stream->digest = digest;
+  meters.submitted.add();
   return Stream(std::move(stream));
 }
 

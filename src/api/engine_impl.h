@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 
+#include "api/model_digest.h"
 #include "api/request_check.h"
+#include "api/stream_impl.h"
 #include "device/device.h"
 #include "engine/loop.h"
 #include "llmos/engine.h"
@@ -14,9 +16,13 @@
 namespace llmos {
 
 struct Engine::Impl {
+  // Admitted, and handed to the engine's thread.
+  Result<Stream> post(std::unique_ptr<engine::Work> work, std::unique_ptr<Stream::Impl> stream);
+
   ModelInfo info;
   std::optional<Tokenizer> tokenizer;
   RequestLimits limits;
+  ModelDigest digest{};
   std::unique_ptr<ComputeDevice> device;
   std::unique_ptr<Transformer> transformer;
   std::unique_ptr<engine::Executor> executor;

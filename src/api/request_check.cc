@@ -67,6 +67,16 @@ Result<Json> parse_field(const char* name, const std::string& text) {
   return Status(Code::kInvalid, std::string(name) + ": " + parsed.status().message());
 }
 
+Status check_messages(const std::vector<Message>& messages, const Request& request) {
+  if (messages.empty()) return {Code::kInvalid, "prompt: expected a message, found none"};
+  if (Status s = check_count("messages", messages.size(), 1, kMessagesMax); !s.ok()) return s;
+  size_t bytes = request.tools.size() + request.template_variables.size();
+  for (const Message& m : messages) {
+    bytes += m.role.size() + m.content.size() + m.tool_calls.size() + m.name.size();
+  }
+  return check_count("bytes of the conversation", bytes, 0, kPromptBytesMax);
+}
+
 // A conversation as the chat template takes it.
 Result<std::string> messages_json(const std::vector<Message>& messages) {
   Json list = Json::array();
@@ -87,7 +97,7 @@ Result<std::string> messages_json(const std::vector<Message>& messages) {
 
 Result<std::vector<TokenId>> chat_tokens(const std::vector<Message>& messages,
                                          const Request& request, const Tokenizer& tokenizer) {
-  if (messages.empty()) return Status(Code::kInvalid, "prompt: expected a message, found none");
+  if (Status status = check_messages(messages, request); !status.ok()) return status;
   const Result<std::string> json = messages_json(messages);
   if (!json.ok()) return json.status();
   const Result<std::string> text = tokenizer.render_chat(

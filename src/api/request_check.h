@@ -28,6 +28,7 @@ inline constexpr size_t kStopStringsMax = 64;
 inline constexpr size_t kStopStringBytesMax = 1024;
 inline constexpr size_t kStopTokensMax = 1024;
 inline constexpr size_t kTenantBytesMax = 256;
+inline constexpr size_t kMessagesMax = 65'536;
 // Tokenising is linear; this is some ten million tokens.
 inline constexpr size_t kPromptBytesMax = size_t{64} << 20;
 

@@ -12,7 +12,7 @@ Stream::Impl::Impl(const engine::Work& work, const Tokenizer* tokenizer,
       mailbox(std::move(engine_mailbox)),
       ends(work.ends),
       logprobs(work.request.logprobs),
-      calls_back(work.request.logits_hook || work.request.readiness) {
+      calls_back(work.request.logits_hook || work.request.token_mask || work.request.readiness) {
   const uint32_t choices = work.stream->choices();
   for (uint32_t choice = 0; choice < choices; ++choice) {
     texts.emplace_back(tokenizer, work.prompt, work.request.stop);
@@ -70,20 +70,23 @@ Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
 uint64_t Stream::id() const noexcept { return impl_->state->id(); }
-bool Stream::ended() const noexcept { return impl_->state->ended(); }
+bool Stream::ended() const noexcept { return impl_->ended(); }
 void Stream::cancel() noexcept { impl_->cancel(); }
 
 std::optional<Chunk> Stream::next() {
+  if (auto event = impl_->take_unread()) return impl_->show(event);
   return impl_->show(impl_->state->take(impl_->scores, std::nullopt));
 }
 
 std::optional<Chunk> Stream::next(Millis timeout) {
+  if (auto event = impl_->take_unread()) return impl_->show(event);
   // Longer than any process lives; beyond it nanoseconds would overflow.
   constexpr Millis kLongest = std::chrono::hours(24 * 365);
   return impl_->show(impl_->state->take(impl_->scores, std::min(timeout, kLongest)));
 }
 
 std::optional<Chunk> Stream::try_next() {
+  if (auto event = impl_->take_unread()) return impl_->show(event);
   return impl_->show(impl_->state->try_take(impl_->scores));
 }
 

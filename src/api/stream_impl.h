@@ -2,6 +2,7 @@
 // What a Stream holds: the reader's half of a request.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "engine/mailbox.h"
 #include "engine/stream_state.h"
+#include "engine/suspended.h"
 #include "llmos/engine.h"
 #include "text/answer_text.h"
 
@@ -22,6 +24,13 @@ struct Stream::Impl {
        std::shared_ptr<engine::Mailbox> engine_mailbox);
   ~Impl();
 
+  // What was shown before the request was suspended, and what comes first now.
+  void resume(engine::SuspendedRequest& suspended);
+  // The next event that waits here, before those of the state.
+  std::optional<engine::TokenEvent> take_unread();
+  // All that waits comes here; until the request has ended.
+  void collect_unread();
+  bool ended() const noexcept { return unread.empty() && state->ended(); }
   std::optional<Chunk> show(const std::optional<engine::TokenEvent>& event);
   Output& output(uint32_t choice) { return choice == 0 ? reply : reply.others[choice - 1]; }
   void cancel() noexcept;
@@ -35,8 +44,11 @@ struct Stream::Impl {
   bool posted = false;    // the engine has it
   bool finished = false;  // wait() has given the reply away
   Reply reply;
-  std::string piece;               // of the last chunk
-  std::vector<TokenScore> scores;  // of the last event
+  std::deque<engine::UnreadToken> unread;  // shown before what the state has
+  ModelDigest digest{};                    // of the engine's model
+  std::vector<std::byte> image;            // taken out, and not given away
+  std::string piece;                       // of the last chunk
+  std::vector<TokenScore> scores;          // of the last event
 };
 
 }  // namespace llmos

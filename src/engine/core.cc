@@ -49,6 +49,7 @@ Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mail
       room_(uint32_t(executor.config().vocabulary), kv_tokens(pool)),
       costs_(first_costs(options_, pool)),
       prefixes_(pool, options.prefix),
+      mask_((size_t(executor.config().vocabulary) + 63) / 64),
       steps_{Step(executor.limits(), kTopScoresMax), Step(executor.limits(), kTopScoresMax)} {
   meters_.kv_blocks.set(pool.capacity());
   meters_.kv_blocks_free.set(pool.free_count());
@@ -69,9 +70,10 @@ Result<std::unique_ptr<Core>> Core::create(const CoreOptions& options, Executor&
 
 // Records for all that may wait or run, and as many again for readers that stall.
 Status Core::make_scheduler() {
-  sched::SchedulerConfig config{.sequences_max = 2 * (options_.queue_max + options_.sequences_max),
-                                .tenants_max = Meters::kTenantsMax,
-                                .costs = costs_.costs()};
+  sched::SchedulerConfig& config = scheduler_config_;
+  config.sequences_max = 2 * (options_.queue_max + options_.sequences_max);
+  config.tenants_max = Meters::kTenantsMax;
+  config.costs = costs_.costs();
   SchedulingPolicy* policy = options_.custom_policy;
   if (!policy) {
     Result<sched::NamedPolicy> named = sched::make_policy(options_.policy);
@@ -83,6 +85,7 @@ Status Core::make_scheduler() {
   auto made = sched::Scheduler::create(config, *policy);
   if (!made.ok()) return made.status();
   scheduler_ = *std::move(made);
+  scheduler_->record(options_.event_log);
   by_index_.resize(config.sequences_max, nullptr);
   return {};
 }
@@ -105,7 +108,10 @@ bool Core::turn() {
   }
   if (planned) launch(*planned);
   if (running) commit(*running);
-  if (!planned) return running != nullptr;
+  if (!planned) {
+    if (!running) show_state();
+    return running != nullptr;
+  }
   if (options_.overlap) {
     running_ = planned;
   } else {
@@ -140,7 +146,8 @@ void Core::check_integrity() const {
       LLMOS_CHECK(sequence->index != sched::kNoSequence);
       LLMOS_CHECK(by_index_[sequence->index] == sequence.get());
       LLMOS_CHECK(sequence->table.tokens() <=
-                  int64_t(sequence->tokens.size() + sequence->in_flight));
+                  int64_t(sequence->tokens.size()) +
+                      int64_t(sequence->in_flight) * (1 + drafts_max(*request.work)));
     }
     LLMOS_CHECK(open == request.open) << open << " open, " << request.open << " counted";
   };

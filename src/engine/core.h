@@ -9,8 +9,8 @@
 //
 // Invariants, all checked by check_integrity():
 //   (1) a sequence that is not over is in the scheduler exactly once
-//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and by nobody
-//       else
+//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and by
+//       nobody else
 //   (3) blocks of a sequence stay until no step in flight refers to it
 #pragma once
 
@@ -32,6 +32,7 @@
 #include "engine/runner.h"
 #include "engine/step.h"
 #include "kv/block_pool.h"
+#include "sched/event_log.h"
 #include "sched/policy.h"
 #include "sched/scheduler.h"
 
@@ -47,6 +48,8 @@ struct CoreOptions {
   double reader_stall_seconds = 30;  // 0: never
   bool overlap = false;              // depth 1
   bool prefix = false;               // what was computed is kept for requests that begin alike
+  // Records every call of the scheduler, to be decided again offline; outlives the core.
+  sched::EventLog* event_log = nullptr;
   // For tests: after so many steps all sequences in memory are computed again; 0: never.
   uint32_t preempt_every = 0;
 };
@@ -74,6 +77,8 @@ class Core {
 
   const sched::Scheduler& scheduler() const { return *scheduler_; }
   PrefixReuse& prefixes() { return prefixes_; }
+  // With which an equal one is made, to replay an event log.
+  const sched::SchedulerConfig& scheduler_config() const { return scheduler_config_; }
   void check_integrity() const;  // O(everything)
 
  private:
@@ -88,12 +93,21 @@ class Core {
   void hear();
   void take_work(std::unique_ptr<Work> work);
   Status arrive(LiveSequence& sequence);
+  uint32_t drafts_max(const Work& work) const;
   void leave_queue(LiveSequence& sequence);
   void take_note(const Mailbox::StreamNote& note);
   void sweep();
   void cancel(LiveRequest& request);
   void unpark(LiveRequest& request);
   void watch_time();
+
+  // Requests that go, to come again here or elsewhere (core_suspend.cc).
+  void suspend(LiveRequest& request);
+  void take_out_suspended();
+  void take_out(LiveRequest& request);
+  SavedBlocks save_blocks(const LiveSequence& sequence);
+  bool restore_blocks(LiveSequence& sequence);
+  void resume_choice(LiveSequence& sequence);
   void end_sequence(LiveSequence& sequence, Finish finish, bool censored);
   void fail_request(LiveRequest& request, const Status& status, Finish finish);
   void finish_request(LiveRequest& request);
@@ -107,6 +121,7 @@ class Core {
   bool add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last);
   bool park_if_full(LiveSequence& sequence);
   bool begin_with_cached(LiveSequence& sequence, uint32_t& tokens);
+  uint32_t drafts_for(const Step& step, LiveSequence& sequence);
   void put_out(LiveSequence& sequence);
   void make_progress();
   sched::Resources resources() const;
@@ -115,6 +130,8 @@ class Core {
   void launch(Step& step);
   void collect(Step& step, Step* planned);
   void draw(Step& step, size_t index, std::span<const float> logits);
+  void draw_tokens(Step& step, size_t index, std::span<const float> rows);
+  Status draw_token(Step& step, StepEntry& entry, int32_t row, std::span<const float> logits);
   void score_prompt(StepEntry& entry, std::span<const float> logits);
   void pool_states(StepEntry& entry);
   void finish_embedding(LiveRequest& request);
@@ -122,10 +139,12 @@ class Core {
   void roll_back(Step& step);
   void commit(Step& step);
   void commit_entry(Step& step, size_t index);
-  void deliver(StepEntry& entry, std::span<const TokenScore> tops);
+  void deliver(LiveSequence& sequence, const DrawnToken& drawn, std::span<const TokenScore> tops);
+  void end_complete(LiveSequence& sequence);
   void blame(Step& step);
   void reopen();
   void record(const Step& step);
+  void show_state();
 
   const CoreOptions options_;
   Executor& executor_;
@@ -139,6 +158,7 @@ class Core {
   SamplerRoom room_;
   CostMeter costs_;
   std::unique_ptr<SchedulingPolicy> own_policy_;
+  sched::SchedulerConfig scheduler_config_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   PrefixReuse prefixes_;  // outlives the sequences' leases
 
@@ -148,13 +168,17 @@ class Core {
   using Deadline = std::pair<double, uint64_t>;         // seconds, request
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   SequenceList parked_;
+  std::vector<uint64_t> suspending_;  // requests
   std::string stop_scratch_;
+  std::vector<uint64_t> mask_;  // one bit a token
+  std::array<TokenId, kDraftTokensMax> drafts_;
 
   std::array<Step, 2> steps_;
   Step* running_ = nullptr;  // depth 1: launched and not collected
   uint32_t next_step_ = 0;
   SequenceList suspects_;         // of a step that failed: they run alone until one is at fault
   uint32_t failures_ = 0;         // steps in a row
+  bool no_block_ = false;         // somebody found none in this plan
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
   uint64_t steps_done_ = 0;
   bool found_all_ = false;  // in this plan: the cache had all that was planned of a sequence

@@ -53,8 +53,33 @@ void Core::draw(Step& step, size_t index, std::span<const float> logits) {
   const Work& work = *sequence.request->work;
   if (work.pooling) return pool_states(entry);
   if (work.request.prompt_logprobs && sequence.choice == 0) score_prompt(entry, rows);
-  if (!entry.draws) return;
-  const std::span<const float> row = rows.last(vocabulary);
+  if (entry.draws) draw_tokens(step, index, rows);
+}
+
+// As long as what is drawn was guessed, the row behind it counts too.
+void Core::draw_tokens(Step& step, size_t index, std::span<const float> rows) {
+  StepEntry& entry = step.entries[index];
+  LiveSequence& sequence = *entry.sequence;
+  const size_t vocabulary = size_t(executor_.config().vocabulary);
+  const size_t known = sequence.tokens.size();
+  const TokenId* const guesses =
+      step.ids.data() + step.spans[index].first + entry.tokens - entry.drafts;
+  for (uint32_t i = 0; i <= entry.drafts; ++i) {
+    const int32_t row = entry.draw_row() + int32_t(i);
+    const size_t from = size_t(row - entry.first_row) * vocabulary;
+    entry.failure = draw_token(step, entry, row, rows.subspan(from, vocabulary));
+    if (!entry.failure.ok() || entry.complete) break;
+    ++entry.drawn;
+    sequence.pending = step.drawn[size_t(row)].id;
+    if (i == entry.drafts || guesses[i] != sequence.pending) break;
+    sequence.tokens.push_back(sequence.pending);  // until the commit: room was made at its arrival
+  }
+  sequence.tokens.resize(known);
+}
+
+Status Core::draw_token(Step& step, StepEntry& entry, int32_t row, std::span<const float> logits) {
+  LiveSequence& sequence = *entry.sequence;
+  Work& work = *sequence.request->work;
   const LogitsContext context{.request = work.id,
                               .choice = sequence.choice,
                               .tokens = sequence.tokens,
@@ -64,30 +89,36 @@ void Core::draw(Step& step, size_t index, std::span<const float> logits) {
   };
   const FunctionRef<void(std::span<float>)> hook(ask);
   const bool early = work.request.ignore_end || sequence.answer_tokens() < work.request.tokens_min;
+  SamplerInput input{.logits = logits,
+                     .tokens = sequence.tokens,
+                     .prompt_tokens = uint32_t(work.prompt.size()),
+                     .hook = work.request.logits_hook ? &hook : nullptr};
+  if (early) input.forbidden = work.forbidden_first;
+  DrawnToken& drawn = step.drawn[size_t(row)];
   try {
-    entry.drawn = sequence.request->work->samplers[sequence.choice].sample(
-        {.logits = row,
-         .tokens = sequence.tokens,
-         .prompt_tokens = uint32_t(work.prompt.size()),
-         .forbidden =
-             early ? std::span<const TokenId>(work.forbidden_first) : std::span<const TokenId>(),
-         .hook = work.request.logits_hook ? &hook : nullptr},
-        room_);
+    if (work.request.token_mask) {
+      std::fill(mask_.begin(), mask_.end(), 0);
+      entry.complete = !work.request.token_mask->allow(context, mask_);
+      if (entry.complete) return {};
+      input.mask = mask_;
+    }
+    drawn.id = work.samplers[sequence.choice].sample(input, room_);
   } catch (const std::exception& error) {
-    entry.failure = Status(Code::kInternal, std::string("the logits hook threw: ") + error.what());
+    return {Code::kInternal, std::string("the request's hook or mask threw: ") + error.what()};
   } catch (...) {
-    entry.failure = Status(Code::kInternal, "the logits hook threw an unknown exception");
+    return {Code::kInternal, "the request's hook or mask threw an unknown exception"};
   }
-  if (entry.failure.ok() && entry.drawn == kNoToken) {
-    entry.failure = Status(Code::kInvalid, "no token is left: all are banned or forbidden");
+  if (drawn.id == kNoToken) {
+    return {Code::kInvalid, "no token is left: all are banned, masked or forbidden"};
   }
-  if (!entry.failure.ok()) return;
-  sequence.pending = entry.drawn;
-  if (!work.request.logprobs) return;
-  const double total = log_sum_exp(row);
-  entry.logprob = double(row[size_t(entry.drawn)]) - total;
-  entry.tops =
-      uint32_t(best_scores(row, total, step.scores_of(index).first(work.request.logprobs_top)));
+  drawn.tops = 0;
+  drawn.logprob = 0;
+  if (!work.request.logprobs) return {};
+  const double total = log_sum_exp(logits);
+  drawn.logprob = double(logits[size_t(drawn.id)]) - total;
+  drawn.tops =
+      uint32_t(best_scores(logits, total, step.scores_of(row).first(work.request.logprobs_top)));
+  return {};
 }
 
 // Row i of the entry predicts the token behind the entry's token of that row.
@@ -190,23 +221,43 @@ void Core::commit_entry(Step& step, size_t index) {
     prefixes_.disown(sequence);
     return fail_request(*sequence.request, entry.failure, Finish::kFailed);
   }
-  scheduler_->commit(sequence.index, entry.prompt, entry.draws ? 1 : 0, now());
-  prefixes_.keep(sequence, entry.position + entry.tokens);
+  const bool pooled = entry.draws && sequence.request->work->pooling;
+  scheduler_->commit(sequence.index, entry.prompt, pooled ? 1 : entry.drawn, now());
+  // Guessed tokens that were right are kept with the next step: here they are not told yet.
+  prefixes_.keep(sequence, entry.position + entry.tokens - entry.drafts);
   // A chunk that was cut for its rows: the scheduler planned more.
   if (entry.cut) scheduler_->abandon(sequence.index);
-  if (entry.draws && sequence.request->work->pooling) {
+  if (pooled) {
     finish_embedding(*sequence.request);
     end_sequence(sequence, Finish::kStop, false);
     return finish_request(*sequence.request);
   }
-  if (entry.draws) deliver(entry, step.scores_of(index).first(entry.tops));
+  if (entry.drafts > 0) {  // what was guessed wrong
+    count_blocks(sequence);
+    sequence.table.truncate(entry.position + std::max(entry.drawn, 1u));
+  }
+  for (uint32_t i = 0; i < entry.drawn && !sequence.over; ++i) {
+    const int32_t row = entry.draw_row() + int32_t(i);
+    const DrawnToken& drawn = step.drawn[size_t(row)];
+    deliver(sequence, drawn, step.scores_of(row).first(drawn.tops));
+  }
+  if (entry.complete && !sequence.over) end_complete(sequence);
 }
 
-void Core::deliver(StepEntry& entry, std::span<const TokenScore> tops) {
-  LiveSequence& sequence = *entry.sequence;
+// Its mask has no further token.
+void Core::end_complete(LiveSequence& sequence) {
+  LiveRequest& request = *sequence.request;
+  request.work->stream->push({.choice = sequence.choice, .last = true, .finish = Finish::kStop},
+                             {});
+  end_sequence(sequence, Finish::kStop, false);
+  finish_request(request);
+}
+
+void Core::deliver(LiveSequence& sequence, const DrawnToken& drawn,
+                   std::span<const TokenScore> tops) {
   LiveRequest& request = *sequence.request;
   Work& work = *request.work;
-  sequence.tokens.push_back(entry.drawn);
+  sequence.tokens.push_back(drawn.id);
   const double time = now();
   if (request.first_token < 0) {
     request.first_token = time;
@@ -219,17 +270,17 @@ void Core::deliver(StepEntry& entry, std::span<const TokenScore> tops) {
   sequence.last_token = time;
   meters_.output_tokens.add();
 
-  TokenEvent event{.id = entry.drawn, .choice = sequence.choice, .logprob = entry.logprob};
+  TokenEvent event{.id = drawn.id, .choice = sequence.choice, .logprob = drawn.logprob};
   const bool full = sequence.answer_tokens() == work.request.tokens_max;
   event.last = full;
   event.finish = Finish::kLength;
-  if (std::binary_search(work.ends.begin(), work.ends.end(), entry.drawn)) {
+  if (std::binary_search(work.ends.begin(), work.ends.end(), drawn.id)) {
     event.last = true;
     event.finish = Finish::kStop;
   } else if (!work.stop_texts.empty()) {
     AnswerText& text = work.stop_texts[sequence.choice];
     stop_scratch_.clear();
-    if (text.push(entry.drawn, stop_scratch_) || (full && text.finish(stop_scratch_))) {
+    if (text.push(drawn.id, stop_scratch_) || (full && text.finish(stop_scratch_))) {
       event.last = true;
       event.finish = Finish::kStop;
     }
@@ -275,7 +326,7 @@ void Core::record(const Step& step) {
   uint64_t context = 0;
   for (const StepEntry& entry : step.entries) {
     prompt += entry.prompt;
-    decodes += entry.prompt == 0;
+    decodes += entry.prompt == 0 ? entry.tokens : 0;
     context += uint64_t(entry.position) + entry.tokens;
   }
   scheduler_->step_done(seconds, now());
@@ -290,6 +341,10 @@ void Core::record(const Step& step) {
   meters_.prompt_tokens.add(prompt);
   meters_.step.record_exclusive(nanos(seconds));
   meters_.busy_ns.add(nanos(seconds));
+  show_state();
+}
+
+void Core::show_state() {
   meters_.now_ns.set(nanos(now()));
   const sched::SchedulerStats stats = scheduler_->stats();
   meters_.waiting.set(stats.waiting);

@@ -33,6 +33,7 @@ Step* Core::plan() {
   Step& step = steps_[next_step_];
   step.clear();
   found_all_ = false;
+  no_block_ = false;
   // After a step that failed, its sequences run alone until the one at fault is known.
   const LiveSequence* alone = nullptr;
   const auto may_run = [&](LiveSequence& sequence) {
@@ -62,7 +63,7 @@ Step* Core::plan() {
   }
   if (std::exchange(found_all_, false)) return this->plan();  // once for each sequence that begins
   if (!suspects_.empty() && !alone) suspects_.clear();        // none of them is here any more
-  if (plan.runs() && !running_) make_progress();
+  if (no_block_ && !running_) make_progress();
   return nullptr;
 }
 
@@ -73,6 +74,7 @@ void Core::apply_move(const sched::Move& move) {
   count_blocks(sequence);
   prefixes_.give_up(sequence);
   sequence.table.clear();
+  sequence.saved = {};
 }
 
 // What the cache has of a sequence that begins counts as computed. False: nothing of `tokens` is
@@ -110,9 +112,34 @@ bool Core::park_if_full(LiveSequence& sequence) {
   return true;
 }
 
+// Guesses for its next tokens, into drafts_. There is a row for everybody else, room in the stream,
+// and none is beyond the answer's end.
+uint32_t Core::drafts_for(const Step& step, LiveSequence& sequence) {
+  const Work& work = *sequence.request->work;
+  if (!work.drafts || sequence.table.tokens() + 1 != int64_t(sequence.tokens.size())) return 0;
+  const BatchLimits& limits = executor_.limits();
+  const uint32_t spare = limits.logit_rows - std::min(limits.logit_rows, options_.sequences_max);
+  const uint32_t rows = spare - std::min(spare, step.draft_rows);
+  const uint32_t left = work.request.tokens_max - sequence.answer_tokens();
+  const auto room = uint32_t(work.stream->room() / work.stream->choices());
+  const auto ids = uint32_t(limits.tokens - step.ids.size());
+  const uint32_t most =
+      std::min({drafts_max(work), rows, left - 1, room - 1, std::max(ids, 1u) - 1});
+  const uint32_t made =
+      std::min(most, work.drafts->draft(sequence.tokens, std::span(drafts_).first(most)));
+  const auto known = [this](TokenId id) {
+    return id >= 0 && int64_t(id) < int64_t(executor_.config().vocabulary);
+  };
+  return uint32_t(std::find_if_not(drafts_.begin(), drafts_.begin() + made, known) -
+                  drafts_.begin());
+}
+
 // False: not in this step; nothing has changed.
 bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last) {
-  if (park_if_full(sequence) || !begin_with_cached(sequence, tokens)) return false;
+  if (sequence.request->suspending || park_if_full(sequence)) return false;
+  const bool begins =
+      sequence.saved.tokens > 0 ? restore_blocks(sequence) : begin_with_cached(sequence, tokens);
+  if (!begins) return false;
   const BatchLimits& limits = executor_.limits();
   const Work& work = *sequence.request->work;
   const int64_t position = sequence.table.tokens();
@@ -120,12 +147,18 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
   const bool scored = needs_whole_prompt(sequence) && position < prompt_tokens;
   const uint32_t rows_left = limits.logit_rows - uint32_t(step.rows.size());
   uint32_t rows = scored ? tokens : (last ? 1 : 0);
+  uint32_t drafts = !prompt && last ? drafts_for(step, sequence) : 0;
+  tokens += drafts, rows += drafts;
   const bool cut = scored && rows > rows_left;
   if (cut) tokens = rows = rows_left, last = false;
   if (rows > rows_left || tokens == 0 || step.ids.size() + tokens > limits.tokens) return false;
   count_blocks(sequence);
   prefixes_.room(sequence.table.blocks_needed(int64_t(tokens)));
-  if (!sequence.table.append(int64_t(tokens))) return false;
+  if (!sequence.table.append(int64_t(tokens))) {
+    no_block_ = drafts == 0 || !sequence.table.append(int64_t(tokens - drafts));
+    if (no_block_) return false;
+    tokens -= drafts, rows -= drafts, drafts = 0;
+  }
 
   StepEntry entry{.sequence = &sequence,
                   .tokens = tokens,
@@ -133,11 +166,15 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
                   .position = position,
                   .rows = rows,
                   .cut = cut,
-                  .draws = last};
+                  .draws = last,
+                  .drafts = drafts};
   const int64_t first = int64_t(step.ids.size());
   for (int64_t i = position; i < position + tokens; ++i) {
-    if (i < int64_t(sequence.tokens.size())) {
+    const int64_t known = int64_t(sequence.tokens.size());
+    if (i < known) {
       step.ids.push_back(sequence.tokens[size_t(i)]);
+    } else if (drafts > 0) {
+      step.ids.push_back(drafts_[size_t(i - known)]);
     } else {
       entry.placeholder = int64_t(step.ids.size());
       step.ids.push_back(0);
@@ -153,6 +190,7 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
                         .blocks = sequence.table.blocks().data()});
   step.contexts.push_back(uint32_t(sequence.table.tokens_max()));
   step.entries.push_back(std::move(entry));
+  step.draft_rows += drafts;
   ++sequence.in_flight;
   if (sequence.queued) {
     leave_queue(sequence);
@@ -170,6 +208,7 @@ void Core::put_out(LiveSequence& sequence) {
   count_blocks(sequence);
   prefixes_.give_up(sequence);
   sequence.table.clear();
+  sequence.saved = {};
   const bool parked = sequence.parked;
   const Status status = arrive(sequence);
   if (!status.ok()) return fail_request(*sequence.request, status, Finish::kFailed);

@@ -11,6 +11,7 @@ void Core::hear() {
   while (auto work = mailbox_.take_work()) take_work(*std::move(work));
   while (auto note = mailbox_.take_note()) take_note(*note);
   if (mailbox_.take_sweep()) sweep();
+  take_out_suspended();
   watch_time();
   retire();
 }
@@ -22,7 +23,10 @@ void Core::take_work(std::unique_ptr<Work> work) {
   const Work& w = *request.work;
   request.submitted = std::chrono::duration<double>(w.submitted - start_).count();
   request.tenant = meters_.tenant_index(w.request.tenant);
+  request.usage = w.usage;
   request.usage.prompt_tokens = uint32_t(w.prompt.size());
+  request.usage.output_tokens = 0;  // counted when choices end
+  request.prompt_scores = std::move(request.work->prompt_scores);
   request.open = uint32_t(w.samplers.size());
   const int64_t tokens_max = int64_t(w.prompt.size()) + w.request.tokens_max;
   requests_.emplace(w.id, std::move(owned));
@@ -34,14 +38,24 @@ void Core::take_work(std::unique_ptr<Work> work) {
     LiveSequence& sequence = *request.sequences.back();
     sequence.tokens.reserve(size_t(tokens_max));
     sequence.tokens.assign(w.prompt.begin(), w.prompt.end());
+    if (!w.resumed.empty()) resume_choice(sequence);
   }
   for (const auto& sequence : request.sequences) {
+    if (sequence->over) continue;
     const Status status =
         w.stream->cancelled() ? Status(Code::kCancelled, "cancelled") : arrive(*sequence);
     if (status.ok()) continue;
     return fail_request(request, status,
                         status.code() == Code::kCancelled ? Finish::kCancelled : Finish::kFailed);
   }
+  // Its note may have been heard before it came.
+  if (w.stream->suspending()) suspend(request);
+}
+
+// In a step; half of the step is left to others.
+uint32_t Core::drafts_max(const Work& work) const {
+  if (!work.drafts) return 0;
+  return std::min({work.drafts_max, kDraftTokensMax, options_.step_tokens / 2});
 }
 
 // Also for a sequence that was put out: its answer so far is part of the prompt then.
@@ -50,6 +64,7 @@ Status Core::arrive(LiveSequence& sequence) {
   const uint32_t left = w.request.tokens_max - sequence.answer_tokens();
   const sched::Arrival arrival{
       .prompt_tokens = uint32_t(sequence.tokens.size()),
+      .brought_tokens = sequence.saved.tokens,
       .output_tokens_max = std::max(left, 1u),
       .output_tokens_hint = w.request.tokens_hint,
       .priority = w.request.priority,
@@ -57,8 +72,9 @@ Status Core::arrive(LiveSequence& sequence) {
       .deadline = w.deadline == Instant::max()
                       ? std::numeric_limits<double>::infinity()
                       : std::chrono::duration<double>(w.deadline - start_).count(),
-      .needs_results =
-          !w.stop_texts.empty() || w.request.logits_hook || w.request.prompt_logprobs || w.pooling};
+      .tokens_per_step = 1 + drafts_max(w),
+      .needs_results = !w.stop_texts.empty() || w.request.logits_hook || w.request.token_mask ||
+                       w.request.prompt_logprobs || w.pooling || w.drafts};
   Result<sched::SequenceIndex> index = scheduler_->arrive(arrival, now());
   if (!index.ok()) return index.status();
   sequence.index = *index;
@@ -75,10 +91,13 @@ void Core::leave_queue(LiveSequence& sequence) {
 void Core::take_note(const Mailbox::StreamNote& note) {
   const auto found = requests_.find(note.request);
   if (found == requests_.end()) return;
-  if (note.note == Mailbox::Note::kCancel) {
-    cancel(*found->second);
-  } else {
-    unpark(*found->second);
+  switch (note.note) {
+    case Mailbox::Note::kCancel:
+      return cancel(*found->second);
+    case Mailbox::Note::kRoom:
+      return unpark(*found->second);
+    case Mailbox::Note::kSuspend:
+      return suspend(*found->second);
   }
 }
 
@@ -88,6 +107,8 @@ void Core::sweep() {
   for (LiveRequest* request : all) {
     if (request->work->stream->cancelled()) {
       cancel(*request);
+    } else if (request->work->stream->suspending()) {
+      suspend(*request);
     } else {
       unpark(*request);
     }
@@ -145,6 +166,7 @@ void Core::count_blocks(LiveSequence& sequence) {
 void Core::end_sequence(LiveSequence& sequence, Finish finish, bool censored) {
   if (sequence.over) return;
   sequence.over = true;
+  sequence.finish = finish;
   LiveRequest& request = *sequence.request;
   leave_queue(sequence);
   if (std::exchange(sequence.parked, false)) std::erase(parked_, &sequence);
@@ -191,8 +213,8 @@ void Core::finish_request(LiveRequest& request) {
    : code == Code::kCancelled ? meters_.cancelled
                               : meters_.failed)
       .add();
-  request.work->stream->end(
-      {request.status, usage, std::move(request.prompt_scores), std::move(request.embedding)});
+  request.work->stream->end({request.status, usage, std::move(request.prompt_scores),
+                             std::move(request.embedding), std::move(request.suspended)});
   retiring_.push_back(std::move(found->second));
   requests_.erase(found);
 }

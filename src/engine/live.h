@@ -18,7 +18,7 @@ struct LiveRequest;
 
 // One choice. Invariants while it is not over:
 //   (1) table.tokens() == tokens with keys and values, those of steps in flight included
-//   (2) table.tokens() <= tokens.size() + in_flight
+//   (2) table.tokens() <= tokens.size() + in_flight * (1 + drafts of a step)
 struct LiveSequence {
   LiveSequence(LiveRequest& owner, uint32_t number, BlockPool& pool, int64_t tokens_max)
       : request(&owner), choice(number), table(pool, tokens_max) {}
@@ -32,11 +32,13 @@ struct LiveSequence {
   uint32_t found_again = 0;    // tokens that the cache had kept when it was computed again
   uint32_t in_flight = 0;      // steps
   bool over = false;           // its end was told; what steps in flight bring is dropped
+  Finish finish{};             // then: how it ended
   bool parked = false;         // its reader has stalled
   bool queued = true;          // never part of a step yet
   double parked_since = 0;     // seconds
   double last_token = 0;       // seconds
   double blocks_since = 0;     // seconds: up to then kv_block_seconds are counted
+  SavedBlocks saved;           // of a resumed one, until they are in the pool
   uint32_t arrived_with = 0;   // tokens of the answer when it came to the scheduler
   uint32_t faults = 0;         // steps that failed with it alone
   TokenId pending = kNoToken;  // drawn, and not committed yet
@@ -55,6 +57,8 @@ struct LiveRequest {
   Status status;
   std::vector<PositionScore> prompt_scores;
   std::vector<float> embedding;
+  bool suspending = false;  // it is to be taken out: planned no more
+  std::shared_ptr<SuspendedRequest> suspended;
   uint32_t pooled = 0;      // tokens that are in the embedding
   double submitted = 0;     // seconds
   double first_step = -1;   // seconds; -1: none yet

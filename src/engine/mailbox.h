@@ -23,7 +23,7 @@ namespace llmos::engine {
 
 class Mailbox {
  public:
-  enum class Note : uint8_t { kCancel, kRoom };
+  enum class Note : uint8_t { kCancel, kRoom, kSuspend };
   struct StreamNote {
     uint64_t request;
     Note note;

@@ -23,22 +23,32 @@ struct StepEntry {
   int32_t first_row = -1;    // of logits; -1: none
   uint32_t rows = 0;         // 1: the last token's; more: prompt scores are wanted
   bool cut = false;          // fewer tokens than the scheduler planned
-  bool draws = false;        // the last row gives a token
+  bool draws = false;        // the last rows give tokens
+  uint32_t drafts = 0;       // of its tokens the last ones, guessed: as many more rows draw
   int64_t placeholder = -1;  // place in ids of a token that the step before draws; -1: none
   // What collect() found.
-  TokenId drawn = kNoToken;
-  double logprob = 0;
-  uint32_t tops = 0;
+  uint32_t drawn = 0;     // tokens
+  bool complete = false;  // its mask says that the answer ends before the next one
   Status failure{};
+
+  int32_t draw_row() const { return first_row + int32_t(rows - 1 - drafts); }  // the first
+};
+
+// A token drawn from a row of logits.
+struct DrawnToken {
+  TokenId id = kNoToken;
+  double logprob = 0;
+  uint32_t tops = 0;  // scores beside it
 };
 
 struct Step {
-  Step(const BatchLimits& limits, uint32_t tops_max) : tops_per_entry(tops_max) {
+  Step(const BatchLimits& limits, uint32_t tops_max) : tops_per_row(tops_max) {
     ids.reserve(limits.tokens);
     spans.reserve(limits.tokens);
     contexts.reserve(limits.tokens);
     rows.reserve(limits.logit_rows);
     entries.reserve(limits.tokens);
+    drawn.resize(limits.logit_rows);
     scores.resize(size_t{limits.logit_rows} * tops_max);
   }
   void clear() {
@@ -48,10 +58,11 @@ struct Step {
     rows.clear();
     entries.clear();
     failure = {};
+    draft_rows = 0;
   }
   Batch batch() const { return {ids, spans, contexts, rows}; }
-  std::span<TokenScore> scores_of(size_t entry) {
-    return std::span(scores).subspan(entry * tops_per_entry, tops_per_entry);
+  std::span<TokenScore> scores_of(int32_t row) {
+    return std::span(scores).subspan(size_t(row) * tops_per_row, tops_per_row);
   }
 
   std::vector<TokenId> ids;
@@ -59,8 +70,10 @@ struct Step {
   std::vector<uint32_t> contexts;
   std::vector<int32_t> rows;
   std::vector<StepEntry> entries;
-  uint32_t tops_per_entry;
-  std::vector<TokenScore> scores;  // [entries that draw, tops_per_entry]
+  uint32_t tops_per_row;
+  std::vector<DrawnToken> drawn;   // [logit_rows]
+  std::vector<TokenScore> scores;  // [logit_rows, tops_per_row]
+  uint32_t draft_rows = 0;         // of all entries
   Status failure;                  // of the whole step
   double started = 0, ended = 0;   // seconds
 };

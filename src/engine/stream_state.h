@@ -6,7 +6,7 @@
 // answer can end whatever its reader does.
 //
 // Threads  push(), has_room(), end(), park(): the engine's. try_take(), take(), parked room: the
-//          reader's. cancel(): any.
+//          reader's. cancel(), suspend(): any.
 //
 // Invariants
 //   (1) events arrive in the order of push(); nothing follows end()
@@ -14,9 +14,11 @@
 //   (3) readiness is told at least once between a take that found nothing and the next event
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -26,6 +28,8 @@
 #include "sync/spsc_ring.h"
 
 namespace llmos::engine {
+
+struct SuspendedRequest;
 
 struct TokenEvent {
   TokenId id = kNoToken;  // kNoToken: no token, the choice ends
@@ -42,6 +46,7 @@ struct Outcome {
   Usage usage{};
   std::vector<PositionScore> prompt_scores{};
   std::vector<float> embedding{};
+  std::shared_ptr<SuspendedRequest> suspended{};  // it was taken out, to go on elsewhere
 };
 
 class StreamState {
@@ -56,6 +61,11 @@ class StreamState {
   // The engine's side. Whether `events` more fit, besides the last ones.
   bool has_room(size_t events) const noexcept {
     return ring_.size() + events + choices_ <= ring_.capacity();
+  }
+  // Events that fit, besides the last ones.
+  size_t room() const noexcept {
+    const size_t taken = ring_.size() + choices_;
+    return ring_.capacity() - std::min(ring_.capacity(), taken);
   }
   // Precondition: there is room. Allocates nothing.
   void push(const TokenEvent& event, std::span<const TokenScore> tops) noexcept;
@@ -79,6 +89,8 @@ class StreamState {
 
   void cancel() noexcept { cancelled_.store(true, std::memory_order_release); }
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
+  void suspend() noexcept { suspending_.store(true, std::memory_order_release); }
+  bool suspending() const noexcept { return suspending_.load(std::memory_order_acquire); }
 
  private:
   void tell_readiness() noexcept;
@@ -99,6 +111,7 @@ class StreamState {
   std::atomic<bool> quiet_{false};
   std::atomic<bool> parked_{false};
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> suspending_{false};
 };
 
 }  // namespace llmos::engine

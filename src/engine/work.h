@@ -12,7 +12,9 @@
 
 #include "base/clock.h"
 #include "decode/sampler.h"
+#include "engine/draft.h"
 #include "engine/stream_state.h"
+#include "engine/suspended.h"
 #include "llmos/request.h"
 #include "text/answer_text.h"
 
@@ -27,8 +29,14 @@ struct Work {
   std::vector<TokenId> forbidden_first;  // not drawn before tokens_min (or ever: ignore_end)
   std::vector<AnswerText> stop_texts;    // one for each choice, where there are stop strings
   std::shared_ptr<StreamState> stream;   // two owners, which end in either order
+  DraftSource* drafts = nullptr;         // guesses; outlives the work
+  uint32_t drafts_max = 0;               // in one step
   std::optional<Pooling> pooling;        // an embedding is wanted, and no answer
   bool normalise = false;
+  // It was suspended and goes on: its choices as they were, one for each sampler; else empty.
+  std::vector<SuspendedChoice> resumed;
+  std::vector<PositionScore> prompt_scores;
+  Usage usage;  // so far
   Instant submitted;
   Instant deadline = Instant::max();
 };

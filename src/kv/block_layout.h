@@ -29,6 +29,8 @@ struct BlockShape {
   int64_t block_tokens = 0;   // tokens whose keys and values a block holds
   int64_t tail_tokens = 0;    // of a tail's unit; divides block_tokens; 0: blocks are not divided
   DType dtype = DType::kF16;  // F32, F16, BF16 or Q8_0
+
+  friend bool operator==(const BlockShape&, const BlockShape&) = default;
 };
 
 // A value; immutable.

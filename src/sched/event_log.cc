@@ -10,7 +10,7 @@
 namespace llmos::sched {
 namespace {
 
-constexpr uint64_t kMagic = 0x3130474F4C53534Cu;  // "LSSLOG01"
+constexpr uint64_t kMagic = 0x3230474F4C53534Cu;  // "LSSLOG02"
 
 // Writes or reads the fields of an Event, in one order for both.
 template <class Archive>
@@ -19,7 +19,8 @@ void visit(Archive& archive, Event& e) {
   if (e.kind == EventKind::kArrive) {
     Arrival& a = e.arrival;
     archive(a.prompt_tokens, a.cached_tokens, a.output_tokens_max, a.output_tokens_hint, a.priority,
-            a.tenant, a.deadline, a.tokens_per_step, a.needs_results, a.prefix_group);
+            a.tenant, a.deadline, a.tokens_per_step, a.needs_results, a.prefix_group,
+            a.brought_tokens);
   } else if (e.kind == EventKind::kCosts) {
     SchedulingCosts& c = e.costs;
     archive(c.step, c.prompt_token, c.decode, c.context_token, c.swap_token, c.slots,

@@ -51,8 +51,9 @@ SequenceIndex Scheduler::Impl::add(const Arrival& arrival, double now) {
   view.tenant = std::min(arrival.tenant, uint32_t(tenants.size()) - 1);
   view.priority = arrival.priority;
   view.prompt_tokens = arrival.prompt_tokens;
-  view.held_tokens = s.shared_tokens;
-  view.prompt_left = arrival.prompt_tokens - s.shared_tokens;
+  view.held_tokens = s.shared_tokens +
+                     std::min(arrival.brought_tokens, arrival.prompt_tokens - 1 - s.shared_tokens);
+  view.prompt_left = arrival.prompt_tokens - view.held_tokens;
   view.output_tokens_max = std::max(1u, arrival.output_tokens_max);
   view.output_tokens_hint = arrival.output_tokens_hint;
   view.deadline = arrival.deadline;

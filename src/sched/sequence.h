@@ -36,6 +36,7 @@ enum class Stage : uint8_t {
 struct Arrival {
   uint32_t prompt_tokens{};      // at least 1
   uint32_t cached_tokens{};      // of those, lent by the prefix cache: not computed again
+  uint32_t brought_tokens{};     // behind those: it brings their keys and values along, as its own
   uint32_t output_tokens_max{};  // at least 1
   double output_tokens_hint{};   // expected by the caller; 0: none
   int32_t priority{};

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "engine/core_bench.h"
 #include "engine/fake_executor.h"
 #include "support/test_seed.h"
 #include "sync/counting_new.h"
@@ -14,60 +15,29 @@ namespace llmos::engine {
 namespace {
 
 using test::FakeExecutor;
+using test::read_all;
 
 constexpr int64_t kVocabulary = 97;
 
-// A core on this thread, over a fake model, on a clock that stands still unless it is moved.
-class Bench {
- public:
-  Bench(const CoreOptions& options, uint32_t blocks, int64_t block_tokens)
-      : pool_(FakeExecutor::make_pool(*device_, blocks, block_tokens)),
-        mailbox_(options.queue_max),
-        core_(Core::create(options, executor, pool_, mailbox_, meters, clock).value()) {}
-
-  std::shared_ptr<StreamState> submit(std::vector<TokenId> prompt, const Request& request,
-                                      uint32_t stream_tokens = 64) {
-    auto work = std::make_unique<Work>();
-    work->id = ++last_id_;
-    work->prompt = std::move(prompt);
-    work->request = request;
-    work->ends = request.stop_tokens;
-    for (uint32_t i = 0; i < request.choices; ++i) {
-      work->samplers.push_back(Sampler::create(request.sampling, kVocabulary, i).value());
-    }
-    work->stream = std::make_shared<StreamState>(work->id, stream_tokens, request.choices,
-                                                 request.logprobs_top, nullptr);
-    work->submitted = clock.now();
-    if (request.deadline.count() > 0) work->deadline = clock.now() + request.deadline;
-    auto stream = work->stream;
-    EXPECT_TRUE(mailbox_.post_work(work).ok());
-    return stream;
-  }
-
-  // Turns until all has ended; every stream is read as it goes.
-  void run() {
-    for (int turn = 0; turn < 200'000; ++turn) {
-      core_->turn();
-      clock.advance(std::chrono::milliseconds(1));
-      if (turn % 8 == 0) core_->check_integrity();
-      if (core_->idle() && mailbox_.waiting() == 0) return core_->check_integrity();
-    }
-    ADD_FAILURE() << "requests did not end";
-  }
-  Core& core() { return *core_; }
-  BlockPool& pool() { return pool_; }
-  Mailbox& mailbox() { return mailbox_; }
+struct FakeParts {
+  FakeParts(uint32_t blocks, int64_t block_tokens)
+      : blocks_(FakeExecutor::make_pool(*device_, blocks, block_tokens)) {}
 
   FakeExecutor executor{kVocabulary};
-  VirtualClock clock{Instant(std::chrono::seconds(1))};
-  Meters meters;
 
  private:
   std::unique_ptr<ComputeDevice> device_ = ComputeDevice::create({.threads = 1}).value();
-  BlockPool pool_;
-  Mailbox mailbox_;
-  std::unique_ptr<Core> core_;
-  uint64_t last_id_ = 0;
+
+ protected:
+  BlockPool blocks_;
+};
+
+// A core over a fake model.
+class Bench : public FakeParts, public test::CoreBench {
+ public:
+  Bench(const CoreOptions& options, uint32_t blocks, int64_t block_tokens)
+      : FakeParts(blocks, block_tokens), CoreBench(options, executor, blocks_) {}
+  BlockPool& pool() { return blocks_; }
 };
 
 // What the fake model continues a prompt with, greedily.
@@ -79,15 +49,6 @@ std::vector<TokenId> expected_tokens(std::vector<TokenId> text, uint32_t count) 
     answer.push_back(text.back());
   }
   return answer;
-}
-
-std::vector<TokenId> read_all(StreamState& stream, uint32_t choice = 0) {
-  std::vector<TokenId> tokens;
-  std::vector<TokenScore> tops;
-  while (const auto event = stream.try_take(tops)) {
-    if (event->choice == choice && event->id != kNoToken) tokens.push_back(event->id);
-  }
-  return tokens;
 }
 
 std::vector<TokenId> random_prompt(Rng& rng, uint64_t most) {
@@ -344,11 +305,115 @@ TEST(Core, SoaksInChaos) {
   }
 }
 
+// Right guesses: as many tokens as steps would have drawn one by one, in fewer steps.
+class Oracle final : public DraftSource {
+ public:
+  uint32_t draft(std::span<const TokenId> tokens, std::span<TokenId> into) override {
+    const auto next = expected_tokens({tokens.begin(), tokens.end()}, uint32_t(into.size()));
+    std::copy(next.begin(), next.end(), into.begin());
+    return uint32_t(into.size());
+  }
+};
+
+TEST(Core, VerifiesDraftsInFewerSteps) {
+  for (const bool overlap : {false, true}) {
+    Bench bench({.overlap = overlap}, 100, 4);
+    Oracle oracle;
+    auto work = bench.work({3, 4}, greedy(50), 100);
+    work->drafts = &oracle;
+    work->drafts_max = 4;
+    auto drafted = bench.post(std::move(work));
+    auto plain = bench.submit({8, 9}, greedy(10));
+    bench.run();
+    EXPECT_EQ(read_all(*drafted), expected_tokens({3, 4}, 50));
+    EXPECT_EQ(read_all(*plain), expected_tokens({8, 9}, 10));
+    // One for the prompt and ten of five tokens; at depth 1 the other request's lie in between.
+    EXPECT_LE(bench.executor.steps, overlap ? 24 : 14);
+    EXPECT_EQ(bench.pool().free_count(), 100u);
+  }
+}
+
+class UpTo final : public TokenMask {
+ public:
+  explicit UpTo(size_t tokens) : tokens_(tokens) {}
+  bool allow(const LogitsContext& context, std::span<uint64_t> mask) override {
+    std::fill(mask.begin(), mask.end(), 0xFF);  // ids 0 to 7 of each 64
+    return context.tokens.size() - context.prompt_tokens < tokens_;
+  }
+
+ private:
+  size_t tokens_;
+};
+
+TEST(Core, MasksDecideWhatMayComeAndWhenItIsComplete) {
+  for (const bool overlap : {false, true}) {
+    Bench bench({.overlap = overlap}, 100, 4);
+    UpTo six(6), none(0);
+    Request request = greedy(50);
+    request.token_mask = &six;
+    auto masked = bench.submit({3, 4}, request);
+    request.token_mask = &none;
+    auto empty = bench.submit({3, 4}, request);
+    bench.run();
+    const std::vector<TokenId> tokens = read_all(*masked);
+    EXPECT_EQ(tokens.size(), 6u);
+    for (const TokenId id : tokens) EXPECT_LT(id % 64, 8);
+    EXPECT_TRUE(masked->outcome().status.ok());
+    std::vector<TokenScore> tops;
+    const auto end = empty->try_take(tops);
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->id, kNoToken);
+    EXPECT_EQ(end->finish, Finish::kStop);
+    EXPECT_TRUE(end->last && empty->outcome().status.ok());
+  }
+}
+
+// What a live engine's scheduler decided is decided again, offline, from the recorded calls.
+TEST(Core, ItsEventLogReplaysToTheSameDecisions) {
+  Rng rng(test::seed("event log"));
+  for (const char* policy : kPolicies) {
+    sched::EventLog log;
+    Bench bench({.policy = policy,
+                 .sequences_max = 4,
+                 .step_tokens = 20,
+                 .overlap = rng.bernoulli(0.5),
+                 .event_log = &log},
+                20, 4);
+    for (int i = 0; i < 40; ++i) {
+      Request request = greedy(uint32_t(1 + rng.below(15)));
+      request.tenant = std::string(1, char('a' + rng.below(3)));
+      auto stream = bench.submit(random_prompt(rng, 20), request);
+      for (uint64_t turns = rng.below(6); turns > 0; --turns) {
+        bench.core().turn();
+        bench.clock.advance(std::chrono::microseconds(rng.below(3000)));
+      }
+      if (rng.bernoulli(0.2)) bench.cancel(*stream);
+      if (rng.bernoulli(0.1)) bench.executor.fail_steps = 1;
+    }
+    bench.run();
+    auto again = sched::make_policy(policy).value();
+    auto fresh = sched::Scheduler::create(bench.core().scheduler_config(), *again.policy).value();
+    const auto parsed = sched::EventLog::parse(log.serialise()).value();
+    EXPECT_EQ(sched::replay(parsed, *fresh).value(), bench.core().scheduler().digest()) << policy;
+  }
+}
+
 TEST(Core, SteadyStateAllocatesNothing) {
   for (const bool overlap : {false, true}) {
     Bench bench({.overlap = overlap}, 400, 4);
     std::vector<std::shared_ptr<StreamState>> streams;
-    for (TokenId i = 0; i < 8; ++i) streams.push_back(bench.submit({i, i + 1}, greedy(150), 400));
+    for (TokenId i = 0; i < 8; ++i) {
+      Request request = greedy(150);
+      if (i % 2 == 0) {
+        request.sampling.temperature = 0.8f;
+        request.sampling.top_k = 10;
+        request.sampling.repetition_penalty = 1.1f;
+        request.sampling.dry.multiplier = 0.5f;
+        request.logprobs = true;
+        request.logprobs_top = 3;
+      }
+      streams.push_back(bench.submit({i, i + 1}, request, 400));
+    }
     for (int i = 0; i < 40; ++i) bench.core().turn();
     const size_t before = test::allocations();
     for (int i = 0; i < 80; ++i) bench.core().turn();

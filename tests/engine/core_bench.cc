@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/core_bench.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace llmos::test {
+
+using namespace engine;
+
+CoreBench::CoreBench(const CoreOptions& options, Executor& executor, BlockPool& pool)
+    : vocabulary_(uint32_t(executor.config().vocabulary)),
+      mailbox_(options.queue_max),
+      core_(Core::create(options, executor, pool, mailbox_, meters, clock).value()) {}
+
+std::unique_ptr<Work> CoreBench::work(std::vector<TokenId> prompt, const Request& request,
+                                      uint32_t stream_tokens) {
+  auto work = std::make_unique<Work>();
+  work->id = ++last_id_;
+  work->prompt = std::move(prompt);
+  work->request = request;
+  work->ends = request.stop_tokens;
+  std::sort(work->ends.begin(), work->ends.end());
+  for (uint32_t i = 0; i < request.choices; ++i) {
+    work->samplers.push_back(Sampler::create(request.sampling, vocabulary_, i).value());
+  }
+  work->stream =
+      std::make_shared<StreamState>(work->id, stream_tokens, request.choices,
+                                    request.logprobs ? request.logprobs_top : 0, request.readiness);
+  work->submitted = clock.now();
+  if (request.deadline.count() > 0) work->deadline = clock.now() + request.deadline;
+  return work;
+}
+
+std::shared_ptr<StreamState> CoreBench::post(std::unique_ptr<Work> work) {
+  std::shared_ptr<StreamState> stream = work->stream;
+  EXPECT_TRUE(mailbox_.post_work(work).ok());
+  return stream;
+}
+
+void CoreBench::cancel(StreamState& stream) {
+  stream.cancel();
+  mailbox_.post_note({stream.id(), Mailbox::Note::kCancel});
+}
+
+void CoreBench::run() {
+  constexpr int kTurnsMax = 200'000;
+  for (int turn = 0; turn < kTurnsMax; ++turn) {
+    core_->turn();
+    clock.advance(std::chrono::milliseconds(1));
+    if (turn % 8 == 0) core_->check_integrity();
+    if (idle()) return core_->check_integrity();
+  }
+  ADD_FAILURE() << "requests did not end";
+}
+
+std::vector<TokenId> read_all(StreamState& stream, uint32_t choice) {
+  std::vector<TokenId> tokens;
+  std::vector<TokenScore> tops;
+  while (const auto event = stream.try_take(tops)) {
+    if (event->choice == choice && event->id != kNoToken) tokens.push_back(event->id);
+  }
+  return tokens;
+}
+
+}  // namespace llmos::test
