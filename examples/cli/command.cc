@@ -6,8 +6,12 @@
 namespace cli {
 
 std::span<const Command* const> commands() {
-  static const Command* const all[] = {&kRun,     &kChat,     &kBench, &kTop,      &kTokenize,
-                                       &kInspect, &kQuantize, &kScore, &kTemplate, &kCompletion};
+  static const Command* const all[] = {&kRun,   &kChat,     &kBench,
+#ifdef LLMOS_WITH_SERVER
+                                       &kServe,
+#endif
+                                       &kTop,   &kTokenize, &kInspect,   &kQuantize,
+                                       &kScore, &kTemplate, &kCompletion};
   return all;
 }
 

@@ -28,6 +28,7 @@ extern const Command kQuantize;
 extern const Command kScore;
 extern const Command kTemplate;
 extern const Command kCompletion;
+extern const Command kServe;  // with LLMOS_WITH_SERVER
 
 // All, in the order of the help.
 std::span<const Command* const> commands();
