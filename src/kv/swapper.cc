@@ -73,7 +73,8 @@ std::optional<ParkId> Swapper::park(BlockTable& table, int64_t keep_blocks) {
   parked.tokens = table.tokens();
   parked.next = blocks - 1;
   parked.end = keep_blocks - 1;
-  parked.slots.assign(free_slots_.end() - (blocks - keep_blocks), free_slots_.end());
+  // Slots rise with the blocks, as they will be read: so the system reads ahead.
+  parked.slots.assign(free_slots_.rbegin(), free_slots_.rbegin() + (blocks - keep_blocks));
   free_slots_.resize(free_slots_.size() - parked.slots.size());
   parked.table.emplace(std::move(table));
   ++stats_.parks;

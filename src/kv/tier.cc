@@ -103,6 +103,8 @@ Status FileTier::read(TierSlot slot, std::span<std::byte> block) {
                                       .str());
   };
   if (writes_[slot] == 0) return corrupt("nothing was written");
+  // In the order of the file: backwards the system would not read ahead.
+  if (Status s = file_->read_at(offset(slot), block); !s.ok()) return s;
   RecordHeader header;
   const auto bytes = std::as_writable_bytes(std::span(&header, 1));
   if (Status s = file_->read_at(offset(slot) + block_bytes_, bytes); !s.ok()) return s;
@@ -110,7 +112,6 @@ Status FileTier::read(TierSlot slot, std::span<std::byte> block) {
   if (header.slot != slot || header.write != writes_[slot] || header.block_bytes != block_bytes_) {
     return corrupt("another block's header");
   }
-  if (Status s = file_->read_at(offset(slot), block); !s.ok()) return s;
   if (checksum64(block, header.write) != header.block_sum) return corrupt("its checksum differs");
   return Status();
 }
