@@ -96,8 +96,9 @@ bool acceptable(const Event& e, const Scheduler& scheduler) {
   const Sequence& s = scheduler.at(e.sequence);
   if (s.stage == Stage::kFree) return false;
   if (e.kind != EventKind::kCommit) return true;
-  return (s.planned_prompt > 0 || s.planned_output > 0) && e.first <= s.planned_prompt &&
-         e.second <= s.tokens_per_step;
+  // Not what is planned: where steps overlap, a step rolled back abandons what the one before
+  // it will commit.
+  return e.first <= s.view.prompt_left && e.second <= s.tokens_per_step;
 }
 
 // False when the plan is not the recorded one.
