@@ -98,7 +98,8 @@ bool acceptable(const Event& e, const Scheduler& scheduler) {
   if (e.kind != EventKind::kCommit) return true;
   // Not what is planned: where steps overlap, a step rolled back abandons what the one before
   // it will commit.
-  return e.first <= s.view.prompt_left && e.second <= s.tokens_per_step;
+  return s.stage == Stage::kResident && e.first <= s.view.prompt_left &&
+         e.second <= s.tokens_per_step;
 }
 
 // False when the plan is not the recorded one.
