@@ -4,6 +4,7 @@
 // "keys" it writes into the cache are the tokens, and it reads them back from there.
 #pragma once
 
+#include <atomic>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -97,10 +98,11 @@ class FakeExecutor final : public engine::Executor {
     return {};
   }
 
-  int steps = 0;
-  int reopened = 0;
-  int fail_steps = 0;  // the next so many steps fail
-  bool throws = false;
+  // Set and read beside a step of another thread.
+  std::atomic<int> steps{0};
+  std::atomic<int> reopened{0};
+  std::atomic<int> fail_steps{0};  // the next so many steps fail
+  std::atomic<bool> throws{false};
   TokenId poison = kNoToken;  // a step that is fed it fails
   TokenId nan_at = kNoToken;  // predicting it gives a NaN
 

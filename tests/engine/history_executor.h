@@ -3,6 +3,7 @@
 // they lie in the cache: one wrong, stale or missing key changes what it says.
 #pragma once
 
+#include <atomic>
 #include <vector>
 
 #include "engine/executor.h"
@@ -23,8 +24,9 @@ class HistoryExecutor final : public engine::Executor {
   // What it continues a text with, greedily.
   std::vector<TokenId> answer(std::vector<TokenId> text, uint32_t count) const;
 
-  uint64_t tokens = 0;  // computed
-  int fail_steps = 0;   // the next so many steps fail
+  // Set and read beside a step of another thread.
+  std::atomic<uint64_t> tokens{0};  // computed
+  std::atomic<int> fail_steps{0};   // the next so many steps fail
   TokenId nan_at = kNoToken;
 
  private:
