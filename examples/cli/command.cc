@@ -37,10 +37,11 @@ llmos::ModelOptions model_options(const Arguments& arguments) {
           .weights = arguments.text("--weights")};
 }
 
-llmos::Result<llmos::Model> open_model(const Arguments& arguments) {
+llmos::Result<llmos::Model> open_model(const Arguments& arguments, const char* weights) {
   ProgressBar bar("loading");
   llmos::ModelOptions options = model_options(arguments);
   options.progress = &bar;
+  if (options.weights.empty()) options.weights = weights;
   return llmos::Model::open(arguments.required("--model"), options);
 }
 

@@ -36,8 +36,8 @@ std::span<const Command* const> commands();
 // The flags by which every command that loads a model chooses how, and their reading.
 std::vector<Flag> with_model_flags(std::vector<Flag> flags);
 llmos::ModelOptions model_options(const Arguments& arguments);
-// Opens it with a progress bar.
-llmos::Result<llmos::Model> open_model(const Arguments& arguments);
+// Opens it with a progress bar; `weights` holds where --weights is not given.
+llmos::Result<llmos::Model> open_model(const Arguments& arguments, const char* weights = "auto");
 
 // "12,7,3" and a newline.
 std::string ids_line(std::span<const llmos::TokenId> ids);

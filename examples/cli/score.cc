@@ -75,10 +75,13 @@ std::string scores_text(std::span<const PositionScore> scores) {
   return text;
 }
 
+// What is scored is the model, not the rounding of activations that makes packed weights fast.
+Result<Model> open_exactly(const Arguments& arguments) { return open_model(arguments, "mapped"); }
+
 Status score_ids(const Arguments& arguments) {
   const std::vector<TokenId> ids = parse_ids(arguments.text("--ids"), "--ids");
   const auto top = uint32_t(arguments.natural("--top", 0));
-  Result<Model> model = open_model(arguments);
+  Result<Model> model = open_exactly(arguments);
   if (!model.ok()) return model.status();
   Result<std::vector<PositionScore>> scores = model->score(ids, top);
   if (!scores.ok()) return scores.status();
@@ -101,7 +104,7 @@ std::string perplexity_text(const Perplexity& result) {
 Status score_file(const Arguments& arguments) {
   Result<std::string> text = read_file(arguments.text("--perplexity"));
   if (!text.ok()) return text.status();
-  Result<Model> model = open_model(arguments);
+  Result<Model> model = open_exactly(arguments);
   if (!model.ok()) return model.status();
   if (!model->has_tokenizer()) {
     return {llmos::Code::kNotFound, "--perplexity: the model has no tokenizer"};
