@@ -242,9 +242,10 @@ typedef enum llmos_pooling {
 
 /* Length of the vectors that llmos_engine_embed gives. */
 LLMOS_API uint32_t llmos_engine_dim(const llmos_engine* engine);
-/* A text as a vector, waits for it. `vector` has room for llmos_engine_dim() numbers. */
-LLMOS_API llmos_status* llmos_engine_embed(llmos_engine* engine, const char* text,
-                                           llmos_pooling pooling, int normalise, float* vector);
+/* A text as a vector, waits for it. `pooling` is one of llmos_pooling; `vector` has room for
+ * llmos_engine_dim() numbers. */
+LLMOS_API llmos_status* llmos_engine_embed(llmos_engine* engine, const char* text, int pooling,
+                                           int normalise, float* vector);
 
 LLMOS_API uint64_t llmos_stream_id(const llmos_stream* stream);
 /* Waits up to timeout_ms; 0 only looks, below 0 waits as long as it takes. */

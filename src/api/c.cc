@@ -342,13 +342,13 @@ uint32_t llmos_engine_dim(const llmos_engine* engine) {
   return engine ? uint32_t(engine->engine.model().dim) : 0;
 }
 
-llmos_status* llmos_engine_embed(llmos_engine* engine, const char* text, llmos_pooling pooling,
-                                 int normalise, float* vector) {
+llmos_status* llmos_engine_embed(llmos_engine* engine, const char* text, int pooling, int normalise,
+                                 float* vector) {
   return guarded([&]() -> Status {
     if (!engine || !text || !vector) {
       return {Code::kInvalid, "engine_embed: expected an engine, a text and a place"};
     }
-    if (uint32_t(pooling) > uint32_t(LLMOS_POOLING_CLS)) {
+    if (pooling < LLMOS_POOLING_LAST || pooling > LLMOS_POOLING_CLS) {
       return {Code::kInvalid, "engine_embed: expected one of llmos_pooling"};
     }
     const Result<Embedding> made = engine->engine.embed(

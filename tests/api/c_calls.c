@@ -263,7 +263,7 @@ int c_refuses_bad_arguments(const char* text_model) {
   EXPECT(submit_code(engine, &bad) == LLMOS_INVALID);
   free(large);
   float vector[1024];
-  EXPECT(code_of(llmos_engine_embed(engine, "x", (llmos_pooling)9, 0, vector)) == LLMOS_INVALID);
+  EXPECT(code_of(llmos_engine_embed(engine, "x", 9, 0, vector)) == LLMOS_INVALID);
   EXPECT(code_of(llmos_engine_embed(engine, "", LLMOS_POOLING_CLS, 0, vector)) == LLMOS_INVALID);
   EXPECT(code_of(llmos_engine_embed(engine, "x", LLMOS_POOLING_CLS, 0, NULL)) == LLMOS_INVALID);
   llmos_request good = greedy("x");

@@ -12,23 +12,26 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct Inner {
+// Names of their own: g++ 12 gives templates of pointers to members of unnamed namespaces weak
+// symbols, so those of another file with the same names may stand in for these.
+struct TableInner {
   int first{3};
   std::string second{};
 };
-struct Outer {
+struct TableOuter {
   bool flag{};
-  Inner inner{};
+  TableInner inner{};
   std::vector<int> list{};
 };
 
-Option flag_row() { return option<&Outer::flag>("flag", "A flag."); }
+Option flag_row() { return option<&TableOuter::flag>("flag", "A flag."); }
 Option first_row() {
-  return option<&Outer::inner, &Inner::first>("inner.first", "A number.", {0, 9}, "things");
+  return option<&TableOuter::inner, &TableInner::first>("inner.first", "A number.", {0, 9},
+                                                        "things");
 }
 
 TEST(OptionTable, FindsNamesVariablesAndSections) {
-  const OptionTable table = OptionTable::of<Outer>({flag_row(), first_row()});
+  const OptionTable table = OptionTable::of<TableOuter>({flag_row(), first_row()});
   EXPECT_EQ(table.find("inner.first"), 1u);
   EXPECT_EQ(table.find("inner"), std::nullopt);
   EXPECT_EQ(table.find("inner.first "), std::nullopt);
@@ -53,7 +56,7 @@ TEST(OptionTable, SuggestsTheNearestName) {
 void expect_refused(std::vector<Option> rows, const char* reason) {
   const test::ThrowingFatal throwing;
   try {
-    OptionTable::of<Outer>(std::move(rows));
+    OptionTable::of<TableOuter>(std::move(rows));
     FAIL() << "the table was accepted";
   } catch (const test::FatalError& error) {
     EXPECT_THAT(error.what(), HasSubstr(reason));
@@ -62,12 +65,14 @@ void expect_refused(std::vector<Option> rows, const char* reason) {
 
 TEST(OptionTable, RefusesRowsThatContradict) {
   expect_refused({flag_row(), flag_row()}, "share a name");
-  expect_refused({flag_row(), option<&Outer::flag>("other", "A flag.")}, "share a field");
-  expect_refused({first_row(), option<&Outer::flag>("inner_first", "A flag.")}, "share a name");
-  expect_refused({option<&Outer::flag>("Flag", "A flag.")}, "not an option's name");
-  expect_refused({option<&Outer::flag>("inner..x", "A flag.")}, "not an option's name");
-  expect_refused({option<&Outer::inner, &Inner::first>("a", "A number.", {4, 9})}, "out of range");
-  expect_refused({option<&Inner::first>("a", "A number.", {0, 9})}, "another struct");
+  expect_refused({flag_row(), option<&TableOuter::flag>("other", "A flag.")}, "share a field");
+  expect_refused({first_row(), option<&TableOuter::flag>("inner_first", "A flag.")},
+                 "share a name");
+  expect_refused({option<&TableOuter::flag>("Flag", "A flag.")}, "not an option's name");
+  expect_refused({option<&TableOuter::flag>("inner..x", "A flag.")}, "not an option's name");
+  expect_refused({option<&TableOuter::inner, &TableInner::first>("a", "A number.", {4, 9})},
+                 "out of range");
+  expect_refused({option<&TableInner::first>("a", "A number.", {0, 9})}, "another struct");
 }
 
 }  // namespace
