@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "e2e/tool.h"
 
@@ -27,7 +29,8 @@ TEST(DefaultModel, TellsAStory) {
                                          "400", "--temperature", "0.7", "--seed", "3"});
   if (none_here(result)) GTEST_SKIP() << result.err;
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr(" "));
+  EXPECT_THAT(result.out, HasSubstr("Mira")) << "the hero that was wished for";
+  EXPECT_GT(std::count(result.out.begin(), result.out.end(), '.'), 8) << "a beginning and an end";
 }
 
 TEST(DefaultModel, EndsByItself) {
