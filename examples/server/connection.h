@@ -11,7 +11,7 @@
 //       fills the engine's ring, which parks its sequence
 //   (2) while it answers it waits for the socket to become readable: the client has left when there
 //       is nothing to read then
-//   (3) deadline_ holds for what it waits for now; sweep() closes it when that has passed
+//   (3) deadline_ is that of the present state; sweep() closes the connection when it has passed
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

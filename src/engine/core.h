@@ -138,7 +138,7 @@ class Core {
   void score_prompt(StepEntry& entry, std::span<const float> logits);
   void pool_states(StepEntry& entry);
   void finish_embedding(LiveRequest& request);
-  void fill_placeholders(const Step& step, Step& planned);
+  static void fill_awaited(Step& planned);
   void roll_back(Step& step);
   void commit(Step& step);
   void commit_entry(Step& step, size_t index);

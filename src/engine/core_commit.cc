@@ -34,7 +34,7 @@ void Core::collect(Step& step, Step* planned) {
     return;
   }
   for (size_t i = 0; i < step.entries.size(); ++i) draw(step, i, *logits);
-  if (planned) fill_placeholders(step, *planned);
+  if (planned) fill_awaited(*planned);
 }
 
 void Core::draw(Step& step, size_t index, std::span<const float> logits) {
@@ -172,11 +172,10 @@ void Core::finish_embedding(LiveRequest& request) {
 }
 
 // Token 0 stands for a sequence that has just ended: what is computed of it is dropped.
-void Core::fill_placeholders(const Step& step, Step& planned) {
-  static_cast<void>(step);
+void Core::fill_awaited(Step& planned) {
   for (StepEntry& entry : planned.entries) {
-    if (entry.placeholder < 0) continue;
-    planned.ids[size_t(entry.placeholder)] = std::max(entry.sequence->pending, TokenId{0});
+    if (entry.awaited < 0) continue;
+    planned.ids[size_t(entry.awaited)] = std::max(entry.sequence->pending, TokenId{0});
   }
 }
 

@@ -176,7 +176,7 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
     } else if (drafts > 0) {
       step.ids.push_back(drafts_[size_t(i - known)]);
     } else {
-      entry.placeholder = int64_t(step.ids.size());
+      entry.awaited = int64_t(step.ids.size());
       step.ids.push_back(0);
     }
   }

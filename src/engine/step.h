@@ -17,15 +17,15 @@ namespace llmos::engine {
 // What a step computes of one sequence.
 struct StepEntry {
   LiveSequence* sequence = nullptr;
-  uint32_t tokens = 0;       // from `position` on
-  uint32_t prompt = 0;       // of those, counted as prompt by the scheduler (all or none)
-  int64_t position = 0;      // table.tokens() before the step
-  int32_t first_row = -1;    // of logits; -1: none
-  uint32_t rows = 0;         // 1: the last token's; more: prompt scores are wanted
-  bool cut = false;          // fewer tokens than the scheduler planned
-  bool draws = false;        // the last rows give tokens
-  uint32_t drafts = 0;       // of its tokens the last ones, guessed: as many more rows draw
-  int64_t placeholder = -1;  // place in ids of a token that the step before draws; -1: none
+  uint32_t tokens = 0;     // from `position` on
+  uint32_t prompt = 0;     // of those, counted as prompt by the scheduler (all or none)
+  int64_t position = 0;    // table.tokens() before the step
+  int32_t first_row = -1;  // of logits; -1: none
+  uint32_t rows = 0;       // 1: the last token's; more: prompt scores are wanted
+  bool cut = false;        // fewer tokens than the scheduler planned
+  bool draws = false;      // the last rows give tokens
+  uint32_t drafts = 0;     // of its tokens the last ones, guessed: as many more rows draw
+  int64_t awaited = -1;    // place in ids of a token that the step before draws; -1: none
   // What collect() found.
   uint32_t drawn = 0;     // tokens
   bool complete = false;  // its mask says that the answer ends before the next one
