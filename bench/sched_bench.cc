@@ -21,11 +21,15 @@
 #include <vector>
 
 #include "base/json.h"
+#include "bench_arguments.h"
 #include "support/sched_simulator.h"
 
 namespace {
 
 using namespace llmos;
+using bench::Arguments;
+using bench::fail;
+using bench::split;
 using test::SimResult;
 
 struct Figure {
@@ -53,63 +57,18 @@ constexpr Figure kFigures[] = {
     {"service_gap", &SimResult::service_gap},
 };
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t to = std::min(text.find(',', from), text.size());
-    if (to > from) parts.push_back(text.substr(from, to - from));
-    from = to + 1;
-  }
-  return parts;
-}
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t n = values.size();
   return n == 0 ? 0 : (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-[[noreturn]] void fail(const std::string& why) {
-  std::fprintf(stderr, "sched_bench: %s\n", why.c_str());
-  std::exit(2);
-}
-
-struct Arguments {
-  std::map<std::string, std::string> values;
-  std::string text(const std::string& name, const std::string& other) const {
-    const auto found = values.find(name);
-    return found == values.end() ? other : found->second;
-  }
-  double number(const std::string& name, double other) const {
-    const auto found = values.find(name);
-    if (found == values.end()) return other;
-    char* end = nullptr;
-    const double value = std::strtod(found->second.c_str(), &end);
-    if (end == found->second.c_str() || *end) fail("--" + name + ": expected a number");
-    return value;
-  }
-};
-
 Arguments parse(int argc, char** argv) {
-  static const char* const known[] = {
-      "policy", "workload",   "rho",     "seeds",        "slots",      "kv-tokens",  "token-budget",
-      "gap-cv", "requests",   "swap",    "json",         "hint-sigma", "swap-token", "tenants",
-      "set",    "first-seed", "clients", "own-arrivals", "steps-max",  "goodput",    "fairness"};
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    const bool ok = name.starts_with("--") && std::find(std::begin(known), std::end(known),
-                                                        name.substr(2)) != std::end(known);
-    if (!ok) fail("unknown argument " + name);
-    if (name == "--tenants" || name == "--own-arrivals" || name == "--fairness") {
-      arguments.values[name.substr(2)] = "1";
-    } else if (i + 1 < argc) {
-      arguments.values[name.substr(2)] = argv[++i];
-    } else {
-      fail(name + " needs a value");
-    }
-  }
-  return arguments;
+  return Arguments::parse(argc, argv,
+                          {"policy", "workload", "rho", "seeds", "slots", "kv-tokens",
+                           "token-budget", "gap-cv", "requests", "swap", "json", "hint-sigma",
+                           "swap-token", "set", "first-seed", "clients", "steps-max", "goodput"},
+                          {"tenants", "own-arrivals", "fairness"});
 }
 
 // --set name=value: a field of the policy's composition, for studies.

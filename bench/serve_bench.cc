@@ -21,50 +21,23 @@
 
 #include "base/json.h"
 #include "base/rng.h"
+#include "bench_arguments.h"
 #include "llmos/llmos.h"
 #include "support/sched_workload.h"
 
 namespace {
 
 using namespace llmos;
+using bench::Arguments;
+using bench::fail;
+using bench::split;
 using Seconds = std::chrono::duration<double>;
 using SteadyClock = std::chrono::steady_clock;
 
-[[noreturn]] void fail(const std::string& why) {
-  std::fprintf(stderr, "serve_bench: %s\n", why.c_str());
-  std::exit(2);
-}
-
-struct Arguments {
-  std::map<std::string, std::string> values;
-  std::string text(const std::string& name, const std::string& other) const {
-    const auto found = values.find(name);
-    return found == values.end() ? other : found->second;
-  }
-  double number(const std::string& name, double other) const {
-    const auto found = values.find(name);
-    return found == values.end() ? other : std::atof(found->second.c_str());
-  }
-};
-
 Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (!name.starts_with("--")) fail("expected --name value, found " + name);
-    arguments.values[name.substr(2)] = argv[i + 1];
-  }
-  return arguments;
-}
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t from = 0; from <= text.size();) {
-    const size_t to = std::min(text.find(',', from), text.size());
-    if (to > from) parts.push_back(text.substr(from, to - from));
-    from = to + 1;
-  }
-  return parts;
+  return Arguments::parse(argc, argv,
+                          {"cache-mb", "gap-cv", "json", "model", "policy", "requests", "rho",
+                           "seeds", "slots", "threads", "workload"});
 }
 
 double mean(const std::vector<double>& values) {
