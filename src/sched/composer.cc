@@ -20,6 +20,9 @@ const StepPlan& Scheduler::Impl::make_plan(double now, const Resources& resource
   swap_free = resources.swap_tokens_free;
   slots = resources.slots ? resources.slots : costs.slots;
   budget_tokens = resources.tokens_per_step ? resources.tokens_per_step : costs.tokens_per_step;
+  headroom = resources.headroom_tokens;
+  entry_waste = resources.entry_waste;
+  entered = 0;
   current = StepPlan{};
   prompts.clear();
   decodes.clear();
@@ -270,9 +273,10 @@ bool Scheduler::Impl::try_enter(SequenceIndex index, double now) {
   const uint64_t own = need(s) + s.tokens_per_step;
   // Who left early does not come back into the same memory.
   const uint64_t early = s.stage == Stage::kSwapped && !s.promoted ? 2 * growth_ahead() : 0;
-  const uint64_t headroom =
-      early + rules.headroom_tokens + rules.headroom_per_resident * (system.size() + 1);
-  const int64_t wanted = int64_t(alone ? own : need(s) + decodes_now + headroom);
+  const uint64_t left = early + headroom + rules.headroom_tokens +
+                        rules.headroom_per_resident * (system.size() + 1) +
+                        entry_waste * (entered + 1);
+  const int64_t wanted = int64_t(alone ? own : need(s) + decodes_now + left);
   const int64_t withheld = alone ? 0 : int64_t((1 - rules.fill_max) * double(capacity));
   if (wanted + withheld <= std::min(uncommitted(), int64_t(free_tokens()))) {
     leave_line(index);
@@ -439,6 +443,7 @@ void Scheduler::Impl::admit_now(SequenceIndex index, double now) {
   Sequence& s = records[index];
   const Composition& rules = config.composition;
   static_cast<void>(now);
+  ++entered;
   if (!s.charged) {
     s.charged = true;
     tenants[s.view.tenant].counter += s.view.prompt_left / tenants[s.view.tenant].weight;
