@@ -6,8 +6,9 @@
 //   Status status = ranks[0]->all_reduce(partial);
 //
 // How      Each rank has two slots. In a *round* it copies its part into one of them, arrives,
-//          waits for the others, and reads theirs. A rank that has come to round k has read everything of
-//          round k - 2, so two slots need one wait a round. Larger arrays go in several rounds.
+//          waits for the others, and reads theirs. A rank that has come to round k has read
+//          everything of round k - 2, so two slots need one wait a round. Larger arrays go in
+//          several rounds.
 // Memory   Slots belong to the group, not to a call: a rank that gives up takes nothing away from
 //          one that still reads. Their pages are first touched by their own rank, so they lie on
 //          its NUMA node.
