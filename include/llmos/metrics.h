@@ -57,12 +57,15 @@ struct Metrics {
   uint64_t steps_failed{};
   uint64_t preemptions{};
   uint64_t recomputed_tokens{};
-  uint64_t swapped_tokens{};
-  uint64_t reopened{};  // times that the device was given up and opened again
-  uint32_t waiting{};   // sequences, by where they are
+  uint64_t swapped_tokens{};  // both ways, as the bytes
+  uint64_t swapped_bytes{};
+  uint64_t swap_failures{};  // blocks not written, or not read back right: computed again
+  uint64_t reopened{};       // times that the device was given up and opened again
+  uint32_t waiting{};        // sequences, by where they are
   uint32_t running{};
-  uint32_t swapped{};
+  uint32_t swapped{};  // on a lower tier, or on the way there or back
   uint32_t parked{};
+  uint64_t swap_bytes{};  // on a lower tier
   std::vector<uint32_t> waiting_by_level{};
   uint32_t kv_blocks{};
   uint32_t kv_blocks_free{};

@@ -36,7 +36,7 @@ CoreOptions within(CoreOptions options, const BatchLimits& limits) {
 }  // namespace
 
 Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mailbox& mailbox,
-           Meters& meters, Clock& clock)
+           Meters& meters, Clock& clock, std::unique_ptr<Tier> tier)
     : options_(within(options, executor.limits())),
       executor_(executor),
       pool_(pool),
@@ -49,6 +49,9 @@ Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mail
       room_(uint32_t(executor.config().vocabulary), kv_tokens(pool)),
       costs_(first_costs(options_, pool)),
       prefixes_(pool, options.prefix),
+      tier_(pool, prefixes_, std::move(tier), options.swap_always, clock,
+            [&mailbox] { mailbox.wake(); }),
+      capacity_(Capacity::create({.device_blocks = pool.capacity()}).value()),
       mask_((size_t(executor.config().vocabulary) + 63) / 64),
       steps_{Step(executor.limits(), kTopScoresMax), Step(executor.limits(), kTopScoresMax)} {
   meters_.kv_blocks.set(pool.capacity());
@@ -63,8 +66,9 @@ Core::~Core() {
 
 Result<std::unique_ptr<Core>> Core::create(const CoreOptions& options, Executor& executor,
                                            BlockPool& pool, Mailbox& mailbox, Meters& meters,
-                                           Clock& clock) {
-  std::unique_ptr<Core> core(new Core(options, executor, pool, mailbox, meters, clock));
+                                           Clock& clock, std::unique_ptr<Tier> tier) {
+  std::unique_ptr<Core> core(
+      new Core(options, executor, pool, mailbox, meters, clock, std::move(tier)));
   if (Status status = core->make_scheduler(); !status.ok()) return status;
   return core;
 }
@@ -83,6 +87,11 @@ Status Core::make_scheduler() {
     config.composition = named->composition;
     policy = own_policy_.get();
   }
+  // Moves go beside the steps, and a slot of the tier is free again when its block was read: to
+  // keep a copy that the next token makes old would only fill the disk.
+  config.composition.swap_synchronous = false;
+  config.composition.keeps_copies = false;
+  config.composition.recomputes &= !options_.swap_always;
   auto made = sched::Scheduler::create(config, *policy);
   if (!made.ok()) return made.status();
   scheduler_ = *std::move(made);
@@ -110,6 +119,7 @@ bool Core::turn() {
       roll_back(*std::exchange(planned, nullptr));
     }
   }
+  start_moves();
   if (planned) launch(*planned);
   if (running) commit(*running);
   if (!planned) {
@@ -167,8 +177,11 @@ void Core::check_integrity() const {
   const PrefixTree* const tree = prefixes_.tree();
   if (tree) tree->check_integrity();
   const uint32_t cached = tree ? tree->node_count() : 0;
-  LLMOS_CHECK(blocks + cached == held)
-      << blocks << " blocks in tables, " << cached << " in the cache, held " << held << " times";
+  const uint64_t moving = tier_.swapper() ? tier_.swapper()->blocks_held() : 0;
+  LLMOS_CHECK(blocks + cached + moving == held)
+      << blocks << " blocks in tables, " << cached << " in the cache, " << moving
+      << " on their way, held " << held << " times";
+  tier_.check_integrity();
 }
 
 }  // namespace llmos::engine

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Core: the engine's loop without its thread: plan, run, commit, as a transaction (README.md).
 //
-//   auto core = Core::create(options, executor, pool, mailbox, meters, clock);
+//   auto core = Core::create(options, executor, pool, mailbox, meters, clock, tier);
 //   while (...) if (!core->turn()) mailbox.wait(core->idle_time());
 //
 // Threads  One, the engine's. It owns every sequence, the block pool and the scheduler.
@@ -9,8 +9,8 @@
 //
 // Invariants, all checked by check_integrity():
 //   (1) a sequence that is not over is in the scheduler exactly once
-//   (2) the pool's blocks are held by the live sequences' tables and the prefix cache, and by
-//       nobody else
+//   (2) the pool's blocks are held by the live sequences' tables, the prefix cache and the swapper,
+//       and by nobody else
 //   (3) blocks of a sequence stay until no step in flight refers to it
 #pragma once
 
@@ -31,7 +31,10 @@
 #include "engine/prefix_reuse.h"
 #include "engine/runner.h"
 #include "engine/step.h"
+#include "engine/tier_use.h"
 #include "kv/block_pool.h"
+#include "kv/capacity.h"
+#include "kv/tier.h"
 #include "sched/event_log.h"
 #include "sched/policy.h"
 #include "sched/scheduler.h"
@@ -50,8 +53,10 @@ struct CoreOptions {
   bool prefix = false;               // what was computed is kept for requests that begin alike
   // Records every call of the scheduler, to be decided again offline; outlives the core.
   sched::EventLog* event_log = nullptr;
-  // For tests: after so many steps all sequences in memory are computed again; 0: never.
+  // For tests: after so many steps all sequences in memory make room, by leaving for the tier where
+  // there is one, else to be computed again; 0: never.
   uint32_t preempt_every = 0;
+  bool swap_always = false;  // for tests: never computed again while the tier takes it
 };
 
 // Log-probabilities beside a token, at most.
@@ -59,10 +64,11 @@ inline constexpr uint32_t kTopScoresMax = 64;
 
 class Core {
  public:
-  // What is given outlives the core. kNotFound: no such policy; kInvalid: limits that do not fit.
+  // What is given outlives the core. `tier`: where sequences go that make room; null: nowhere.
+  // kNotFound: no such policy; kInvalid: limits that do not fit.
   static Result<std::unique_ptr<Core>> create(const CoreOptions& options, Executor& executor,
                                               BlockPool& pool, Mailbox& mailbox, Meters& meters,
-                                              Clock& clock);
+                                              Clock& clock, std::unique_ptr<Tier> tier = nullptr);
   ~Core();
 
   // One turn of the loop: hears the mailbox, plans, runs, commits. False when there was nothing to
@@ -70,13 +76,14 @@ class Core {
   bool turn();
   // How long nothing can happen unless the mailbox wakes us.
   std::chrono::nanoseconds idle_time() const;
-  // Nothing is live and the mailbox is empty.
-  bool idle() const { return requests_.empty() && retiring_.empty() && !running_; }
+  // Nothing is live or on its way.
+  bool idle() const { return requests_.empty() && retiring_.empty() && !running_ && !tier_.busy(); }
   // Ends every request with this status.
   void end_all(const Status& status);
 
   const sched::Scheduler& scheduler() const { return *scheduler_; }
   PrefixReuse& prefixes() { return prefixes_; }
+  TierUse& tier() { return tier_; }
   // With which an equal one is made, to replay an event log.
   const sched::SchedulerConfig& scheduler_config() const { return scheduler_config_; }
   void check_integrity() const;  // O(everything)
@@ -85,7 +92,7 @@ class Core {
   using SequenceList = std::vector<LiveSequence*>;
 
   Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mailbox& mailbox,
-       Meters& meters, Clock& clock);
+       Meters& meters, Clock& clock, std::unique_ptr<Tier> tier);
   Status make_scheduler();
   // Seconds since the start, as tick() last read the clock: once for each phase of a turn.
   double now() const { return now_; }
@@ -120,7 +127,11 @@ class Core {
 
   // Plan (core_plan.cc).
   Step* plan();
+  bool preempt_all();
   void apply_move(const sched::Move& move);
+  void release(LiveSequence& sequence);
+  void start_moves();
+  void moved(LiveSequence& sequence, bool ok);
   bool add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool prompt, bool last);
   bool park_if_full(LiveSequence& sequence);
   bool begin_with_cached(LiveSequence& sequence, uint32_t& tokens);
@@ -147,6 +158,7 @@ class Core {
   void blame(Step& step);
   void reopen();
   void record(const Step& step);
+  void watch_growth();
   void show_state();
 
   const CoreOptions options_;
@@ -164,6 +176,8 @@ class Core {
   sched::SchedulerConfig scheduler_config_;
   std::unique_ptr<sched::Scheduler> scheduler_;
   PrefixReuse prefixes_;  // outlives the sequences' leases
+  TierUse tier_;          // outlives the sequences
+  Capacity capacity_;
 
   std::unordered_map<uint64_t, std::unique_ptr<LiveRequest>> requests_;
   std::vector<std::unique_ptr<LiveRequest>> retiring_;  // ended, but a step in flight knows them
@@ -183,8 +197,11 @@ class Core {
   uint32_t failures_ = 0;         // steps in a row
   bool no_block_ = false;         // somebody found none in this plan
   uint32_t short_of_memory_ = 0;  // plans in a row in which nobody found a block
+  uint64_t blocks_grown_ = 0;     // by decodes, since the start
   uint64_t steps_done_ = 0;
-  bool found_all_ = false;  // in this plan: the cache had all that was planned of a sequence
+  uint64_t preempt_at_ = 0;  // steps done
+  bool squeezed_ = false;    // this plan has no memory, for a test
+  bool found_all_ = false;   // in this plan: the cache had all that was planned of a sequence
   double now_ = 0;
   double idle_seconds_ = 0;
 };

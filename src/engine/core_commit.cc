@@ -308,13 +308,15 @@ void Core::blame(Step& step) {
   if (failures_ == kReopenAfter) reopen();
 }
 
-// What the device held is lost: everybody is computed again.
+// What the device held is lost: everybody in it is computed again.
 void Core::reopen() {
   meters_.reopened.add();
   const Status status = executor_.reopen();
   if (!status.ok()) return end_all(status);
   for (LiveSequence* sequence : by_index_) {
-    if (sequence && sequence->table.tokens() > 0) put_out(*sequence);
+    if (!sequence) continue;
+    const bool moving = sequence->away == Away::kLeaving || sequence->away == Away::kReturning;
+    if (moving || sequence->table.tokens() > 0) put_out(*sequence);
   }
   prefixes_.clear();
 }
@@ -331,8 +333,12 @@ void Core::record(const Step& step) {
     room += entry.sequence->table.blocks().size() * uint64_t(block_tokens_);
   }
   scheduler_->step_done(seconds, now());
-  if (costs_.observe(prompt, decodes, context, seconds)) scheduler_->set_costs(costs_.costs());
+  if (costs_.observe(prompt, decodes, context, seconds)) {
+    costs_.set_swap_token(tier_.token_seconds());
+    scheduler_->set_costs(costs_.costs());
+  }
   ++steps_done_;
+  watch_growth();
   // Often enough for estimates that are good to a tenth at best.
   constexpr uint64_t kPublishEvery = 16;
   if (steps_done_ % kPublishEvery == 0) {
@@ -346,12 +352,25 @@ void Core::record(const Step& step) {
   show_state();
 }
 
+// Who decodes takes blocks that nobody decides about: what those in memory will probably take until
+// one of them could be written out stays free when others enter. Growth since the start is a level
+// as Capacity expects it, and its rise over a period is what it learns.
+void Core::watch_growth() {
+  constexpr uint64_t kPeriod = 4;  // steps: about what it takes to write one out
+  if (steps_done_ % kPeriod == 0) capacity_.observe(blocks_grown_);
+}
+
 void Core::show_state() {
   meters_.now_ns.set(nanos(now()));
   const sched::SchedulerStats stats = scheduler_->stats();
   meters_.waiting.set(stats.waiting);
   meters_.running.set(stats.resident);
-  meters_.swapped.set(stats.swapped);
+  meters_.swapped.set(stats.swapped + stats.moving);
+  if (const Swapper* swapper = tier_.swapper()) {
+    meters_.swapped_bytes.set(swapper->stats().bytes_out + swapper->stats().bytes_in);
+    meters_.swap_bytes.set(tier_.bytes_used());
+    meters_.swap_failures.set(tier_.failures());
+  }
   meters_.parked.set(stats.parked);
   meters_.kv_blocks_free.set(pool_.free_count());
   if (prefixes_.tree()) meters_.kv_blocks_cached.set(prefixes_.tree()->evictable_count());

@@ -15,19 +15,19 @@ sched::Resources Core::resources() const {
   const sched::SchedulerStats stats = scheduler_->stats();
   const uint64_t rounding =
       uint64_t(block_tokens_ - 1) * (std::max(1u, stats.resident + stats.moving) - 1);
-  return {.kv_tokens = uint32_t(std::max(all - std::min(all, rounding), all / 2)),
+  const uint64_t usable = std::max(all - std::min(all, rounding), all / 2);
+  return {.kv_tokens = squeezed_ ? 1 : uint32_t(usable),
+          .swap_tokens_free = tier_.tokens_free(),
           .slots = options_.sequences_max,
-          .tokens_per_step = options_.step_tokens};
+          .tokens_per_step = options_.step_tokens,
+          .headroom_tokens = uint32_t(capacity_.low() * uint64_t(block_tokens_)),
+          .entry_waste = uint32_t(block_tokens_ - 1)};
 }
 
 Step* Core::plan() {
-  if (options_.preempt_every != 0 && !running_ && steps_done_ % options_.preempt_every == 0) {
-    for (LiveSequence* sequence : by_index_) {
-      // Each has drawn a token since it came: everybody gets on.
-      if (sequence && sequence->answer_tokens() > sequence->arrived_with) put_out(*sequence);
-    }
-  }
+  if (options_.preempt_every != 0 && steps_done_ >= preempt_at_ && !preempt_all()) return nullptr;
   const sched::StepPlan& plan = scheduler_->plan(now(), resources());
+  squeezed_ = false;
   idle_seconds_ = plan.idle_seconds;
   for (const sched::Move& move : plan.moves) apply_move(move);
   Step& step = steps_[next_step_];
@@ -63,18 +63,53 @@ Step* Core::plan() {
   }
   if (std::exchange(found_all_, false)) return this->plan();  // once for each sequence that begins
   if (!suspects_.empty() && !alone) suspects_.clear();        // none of them is here any more
-  if (no_block_ && !running_) make_progress();
+  if ((no_block_ || tier_.wants_blocks()) && !running_) make_progress();
   return nullptr;
+}
+
+// False: first the step that runs must end.
+bool Core::preempt_all() {
+  if (running_) return false;
+  preempt_at_ = steps_done_ + options_.preempt_every;
+  if (tier_.swapper()) return squeezed_ = true;
+  for (LiveSequence* sequence : by_index_) {
+    // Each has drawn a token since it came: everybody gets on.
+    if (sequence && sequence->answer_tokens() > sequence->arrived_with) put_out(*sequence);
+  }
+  return true;
 }
 
 void Core::apply_move(const sched::Move& move) {
   LiveSequence& sequence = *by_index_[move.sequence];
   LLMOS_CHECK(sequence.in_flight == 0) << "a sequence in flight was chosen to make room";
-  LLMOS_CHECK(move.kind == sched::MoveKind::kDrop) << "there is no tier to swap to";
   count_blocks(sequence);
+  if (move.kind == sched::MoveKind::kDrop) return release(sequence);
+  // What a resumed one brings lies outside the pool until its first step: nothing to move.
+  if (sequence.saved.tokens > 0) return scheduler_->transferred(move.sequence, true, now());
+  if (move.kind == sched::MoveKind::kIn) return tier_.fetch(sequence);
+  if (tier_.send(sequence, scheduler_->costs())) return;
+  release(sequence);
+  moved(sequence, false);
+}
+
+void Core::release(LiveSequence& sequence) {
   prefixes_.give_up(sequence);
   sequence.table.clear();
   sequence.saved = {};
+}
+
+// No step is in flight: nobody writes to what leaves.
+void Core::start_moves() {
+  if (!tier_.swapper()) return;
+  pool_.run_copies();
+  tier_.start([this](LiveSequence& sequence, bool ok) { moved(sequence, ok); });
+}
+
+// Of what the scheduler asked for.
+void Core::moved(LiveSequence& sequence, bool ok) {
+  count_blocks(sequence);
+  if (ok) meters_.swapped_tokens.add(uint64_t(sequence.moving_tokens));
+  scheduler_->transferred(sequence.index, ok, now());
 }
 
 // What the cache has of a sequence that begins counts as computed. False: nothing of `tokens` is
@@ -153,6 +188,7 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
   if (cut) tokens = rows = rows_left, last = false;
   if (rows > rows_left || tokens == 0 || step.ids.size() + tokens > limits.tokens) return false;
   count_blocks(sequence);
+  const auto blocks_before = uint32_t(sequence.table.blocks().size());
   prefixes_.room(sequence.table.blocks_needed(int64_t(tokens)));
   if (!sequence.table.append(int64_t(tokens))) {
     no_block_ = drafts == 0 || !sequence.table.append(int64_t(tokens - drafts));
@@ -191,6 +227,7 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
   step.contexts.push_back(uint32_t(sequence.table.tokens_max()));
   step.entries.push_back(std::move(entry));
   step.draft_rows += drafts;
+  if (!prompt) blocks_grown_ += uint32_t(sequence.table.blocks().size()) - blocks_before;
   ++sequence.in_flight;
   if (sequence.queued) {
     leave_queue(sequence);
@@ -203,12 +240,11 @@ bool Core::add_entry(Step& step, LiveSequence& sequence, uint32_t tokens, bool p
 void Core::put_out(LiveSequence& sequence) {
   if (sequence.in_flight > 0 || sequence.over) return;
   ++sequence.preemptions;
-  sequence.recomputed += uint32_t(sequence.table.tokens());
+  sequence.recomputed += scheduler_->at(sequence.index).view.held_tokens;
   leave_scheduler(sequence, true);
   count_blocks(sequence);
-  prefixes_.give_up(sequence);
-  sequence.table.clear();
-  sequence.saved = {};
+  tier_.forget(sequence);
+  release(sequence);
   const bool parked = sequence.parked;
   const Status status = arrive(sequence);
   if (!status.ok()) return fail_request(*sequence.request, status, Finish::kFailed);
@@ -216,8 +252,9 @@ void Core::put_out(LiveSequence& sequence) {
 }
 
 // Somebody was planned, and nobody found a block: whoever came last makes room. One that finds none
-// when it is alone can never be computed.
+// when it is alone can never be computed. Blocks on their way to the tier will be free.
 void Core::make_progress() {
+  if (tier_.busy()) return;
   constexpr uint32_t kPatience = 3;  // plans: the scheduler may have noticed by itself
   if (++short_of_memory_ < kPatience) return;
   LiveSequence* last = nullptr;
@@ -229,7 +266,7 @@ void Core::make_progress() {
   }
   short_of_memory_ = 0;
   if (!last) return;
-  if (holders > 1) return put_out(*last);
+  if (holders > 1 || tier_.wants_blocks()) return put_out(*last);
   fail_request(*last->request,
                Status(Code::kExhausted, "no memory for keys and values; give the cache more bytes"),
                Finish::kFailed);

@@ -8,6 +8,7 @@
 namespace llmos::engine {
 
 void Core::hear() {
+  tier_.poll([this](LiveSequence& sequence, bool ok) { moved(sequence, ok); });
   while (auto work = mailbox_.take_work()) take_work(*std::move(work));
   while (auto note = mailbox_.take_note()) take_note(*note);
   if (mailbox_.take_sweep()) sweep();
@@ -173,12 +174,14 @@ void Core::end_sequence(LiveSequence& sequence, Finish finish, bool censored) {
   std::erase(suspects_, &sequence);
   leave_scheduler(sequence, censored);
   count_blocks(sequence);
+  tier_.forget(sequence);
   prefixes_.finish(sequence);
   if (sequence.in_flight == 0) sequence.table.clear();
   request.usage.output_tokens += sequence.answer_tokens();
   request.usage.preemptions += sequence.preemptions;
   sequence.recomputed -= std::min(sequence.recomputed, sequence.found_again);
   request.usage.recomputed_tokens += sequence.recomputed;
+  request.usage.bytes_swapped += sequence.bytes_swapped;
   meters_.preemptions.add(sequence.preemptions);
   meters_.recomputed_tokens.add(sequence.recomputed);
   if (finish == Finish::kCancelled || finish == Finish::kFailed) {

@@ -17,6 +17,8 @@ class CostMeter {
 
   // True when costs() has changed: every kRefit steps.
   bool observe(uint32_t prompt_tokens, uint32_t decodes, uint64_t context_tokens, double seconds);
+  // Seconds to move a token between tiers, measured elsewhere.
+  void set_swap_token(double seconds) { costs_.swap_token = seconds; }
   const SchedulingCosts& costs() const { return costs_; }
 
  private:

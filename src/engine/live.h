@@ -10,11 +10,22 @@
 #include "engine/work.h"
 #include "kv/block_table.h"
 #include "kv/prefix_tree.h"
+#include "kv/swapper.h"
 #include "sched/sequence.h"
 
 namespace llmos::engine {
 
 struct LiveRequest;
+
+// Where a sequence's keys and values are; the moves are in tier_use.h.
+enum class Away : uint8_t {
+  kHere,       // in its table, as far as it has any
+  kGoing,      // chosen to leave; in its table until no step is in flight
+  kLeaving,    // being written to the tier
+  kAway,       // all in the tier
+  kWanted,     // chosen to come back; waits for blocks
+  kReturning,  // being read
+};
 
 // One choice. Invariants while it is not over:
 //   (1) table.tokens() == tokens with keys and values, those of steps in flight included
@@ -28,7 +39,11 @@ struct LiveSequence {
   sched::SequenceIndex index = sched::kNoSequence;  // kNoSequence: not in the scheduler
   std::vector<TokenId> tokens;                      // prompt and answer
   BlockTable table;
-  PrefixLease lease;           // of the cached blocks in the table
+  PrefixLease lease;  // of the cached blocks in the table
+  Away away = Away::kHere;
+  ParkId park = 0;             // from kLeaving to kReturning: its name at the swapper
+  int64_t moving_tokens = 0;   // in the move under way: written or read
+  uint64_t bytes_swapped = 0;  // both ways
   uint32_t found_again = 0;    // tokens that the cache had kept when it was computed again
   uint32_t in_flight = 0;      // steps
   bool over = false;           // its end was told; what steps in flight bring is dropped

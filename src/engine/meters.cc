@@ -17,6 +17,10 @@ Meters::Meters() {
   watch(preemptions, "llmos_preemptions_total", "Sequences that had to make room.");
   watch(recomputed_tokens, "llmos_recomputed_tokens_total", "Tokens computed again.");
   watch(swapped_tokens, "llmos_swapped_tokens_total", "Tokens moved between tiers.");
+  watch(swapped_bytes, "llmos_swapped_bytes_total", "Bytes moved between tiers.");
+  watch(swap_failures, "llmos_swap_failures_total",
+        "Blocks that were not written to a tier, or not read back as they were.");
+  watch(swap_bytes, "llmos_swap_bytes", "Of keys and values on a lower tier.", true);
   watch(reopened, "llmos_device_reopened_total", "Times that the device was opened again.");
   watch(waiting, "llmos_sequences_waiting", "Sequences that wait.", true);
   watch(running, "llmos_sequences_running", "Sequences in device memory.", true);
@@ -81,11 +85,14 @@ Metrics Meters::snapshot() const {
             .preemptions = preemptions.get(),
             .recomputed_tokens = recomputed_tokens.get(),
             .swapped_tokens = swapped_tokens.get(),
+            .swapped_bytes = swapped_bytes.get(),
+            .swap_failures = swap_failures.get(),
             .reopened = reopened.get(),
             .waiting = uint32_t(waiting.get()),
             .running = uint32_t(running.get()),
             .swapped = uint32_t(swapped.get()),
             .parked = uint32_t(parked.get()),
+            .swap_bytes = swap_bytes.get(),
             .kv_blocks = uint32_t(kv_blocks.get()),
             .kv_blocks_free = uint32_t(kv_blocks_free.get()),
             .kv_blocks_cached = uint32_t(kv_blocks_cached.get()),

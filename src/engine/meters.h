@@ -33,8 +33,8 @@ class Meters {
 
   Tally submitted, refused, completed, cancelled, failed;
   Tally prompt_tokens, cached_tokens, output_tokens, steps, steps_failed;
-  Tally preemptions, recomputed_tokens, swapped_tokens, reopened;
-  Tally waiting, running, swapped, parked;
+  Tally preemptions, recomputed_tokens, swapped_tokens, swapped_bytes, swap_failures, reopened;
+  Tally waiting, running, swapped, parked, swap_bytes;
   Tally kv_blocks, kv_blocks_free, kv_blocks_cached, kv_waste_ppm, busy_ns, started_ns, now_ns;
   observe::Histogram step, planning, scheduling_delay, first_token, token_gap, total;
   Tally levels[64];  // waiting, by level

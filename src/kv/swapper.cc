@@ -15,8 +15,9 @@ constexpr double kRateWeight = 0.05;
 
 }  // namespace
 
-Swapper::Swapper(BlockPool& pool, std::unique_ptr<Tier> tier, Clock& clock)
-    : pool_(&pool), tier_(std::move(tier)), clock_(&clock) {
+Swapper::Swapper(BlockPool& pool, std::unique_ptr<Tier> tier, Clock& clock,
+                 std::function<void()> landed)
+    : pool_(&pool), tier_(std::move(tier)), clock_(&clock), wake_(std::move(landed)) {
   LLMOS_CHECK(tier_->block_bytes() == pool.layout().block_bytes()) << "a tier for other blocks";
   free_slots_.reserve(tier_->slots());
   for (TierSlot slot = tier_->slots(); slot > 0; --slot) free_slots_.push_back(slot - 1);
@@ -33,6 +34,7 @@ void Swapper::run() {
   while (std::optional<Job> job = jobs_.pop()) {
     LLMOS_CHECK(done_.try_push(perform(*job, staging))) << "more jobs than places for their ends";
     landed_.set();
+    if (wake_) wake_();
   }
 }
 
@@ -186,6 +188,7 @@ void Swapper::land(const Done& done) {
     fail_write(parked, done.status);
   } else {
     ++stats_.blocks_corrupt;
+    report(done.status);
     if (before < parked.tokens_valid) parked.tokens_valid = before, parked.status = done.status;
   }
 }
@@ -196,8 +199,12 @@ void Swapper::fail_write(Parked& parked, const Status& status) {
   parked.next = parked.end;
   parked.state = ParkState::kLost;
   parked.status = status;
-  last_error_ = status;
   refuse_until_ = clock_->after(kRetryAfter);
+  report(status);
+}
+
+void Swapper::report(const Status& status) {
+  last_error_ = status;
   if (std::exchange(error_logged_, true)) return;
   LLMOS_LOG(kWarn) << "kv swap: " << status.to_string()
                    << "; parked sequences are computed again instead";
@@ -245,7 +252,7 @@ void Swapper::measure(const Done& done) {
 
 bool Swapper::wait_idle(std::chrono::nanoseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  for (poll(); stats_.jobs_in_flight > 0 || !waiting_.empty(); poll()) {
+  for (poll(); moving(); poll()) {
     const auto left = deadline - std::chrono::steady_clock::now();
     if (left <= left.zero()) return false;
     landed_.wait_for(left);
@@ -253,7 +260,13 @@ bool Swapper::wait_idle(std::chrono::nanoseconds timeout) {
   return true;
 }
 
-SwapStats Swapper::stats() const { return stats_; }
+uint64_t Swapper::blocks_held() const {
+  uint64_t blocks = 0;
+  for (const auto& [id, parked] : parked_) {
+    if (parked.table) blocks += parked.table->blocks().size();
+  }
+  return blocks;
+}
 
 void Swapper::check_integrity() const {
   size_t slots = free_slots_.size();

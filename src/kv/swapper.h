@@ -12,8 +12,9 @@
 // Honest   What cannot be written, or is not read back exactly, is lost, and said to be: a sequence
 //          in state kLost is computed again from its tokens; one that is kReady says how many of
 //          its tokens are good. A wrong block is never handed out.
-// Degrades A failed write (disk full, I/O error) is logged once, and parks are refused for
-//          kRetryAfter: the engine computes again instead. See last_error().
+// Degrades A failed write (disk full, I/O error) makes it refuse parks for kRetryAfter: the engine
+//          computes again instead. The first failure, of a write or a read, is logged, once. See
+//          last_error() and stats().
 // Owner    The engine owns it; pool and clock outlive it. It owns tables while it works on them, so
 //          that nobody gives away a block that is being written or read.
 // Threads  Every method belongs to the engine's thread. The swapper's own thread sees only memory
@@ -30,6 +31,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,7 +82,9 @@ class Swapper {
   // Long enough that a full disk costs nothing, short enough to notice that it was emptied.
   static constexpr std::chrono::seconds kRetryAfter{10};
 
-  Swapper(BlockPool& pool, std::unique_ptr<Tier> tier, Clock& clock = real_clock());
+  // `landed` is called on the swapper's thread whenever a block was moved: to wake who polls.
+  Swapper(BlockPool& pool, std::unique_ptr<Tier> tier, Clock& clock = real_clock(),
+          std::function<void()> landed = {});
   ~Swapper();  // finishes what is in flight; parked sequences are forgotten
   Swapper(const Swapper&) = delete;
   Swapper& operator=(const Swapper&) = delete;
@@ -111,9 +115,14 @@ class Swapper {
   // poll() until nothing is in flight or waiting, or the time is over; false then.
   bool wait_idle(std::chrono::nanoseconds timeout);
 
-  SwapStats stats() const;
+  // Something is in flight or waiting: poll() again.
+  bool moving() const noexcept { return stats_.jobs_in_flight > 0 || !waiting_.empty(); }
+
+  const SwapStats& stats() const noexcept { return stats_; }
   const Status& last_error() const noexcept { return last_error_; }
+  uint32_t slots() const noexcept { return tier_->slots(); }
   uint32_t free_slots() const noexcept { return uint32_t(free_slots_.size()); }
+  uint64_t blocks_held() const;  // of the pool, in tables on their way
   void check_integrity() const;
 
  private:
@@ -154,6 +163,7 @@ class Swapper {
   bool settle(ParkId id, Parked& parked);
   void forget(ParkId id);
   void fail_write(Parked& parked, const Status& status);
+  void report(const Status& status);
   void measure(const Done& done);
 
   BlockPool* pool_;
@@ -170,6 +180,7 @@ class Swapper {
   SpscRing<Job> jobs_{kJobsMax};
   SpscRing<Done> done_{kJobsMax};
   Event landed_{Event::Reset::kAutomatic};
+  const std::function<void()> wake_;
   std::thread thread_;
 };
 

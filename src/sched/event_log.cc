@@ -11,7 +11,7 @@
 namespace llmos::sched {
 namespace {
 
-constexpr uint64_t kMagic = 0x3230474F4C53534Cu;  // "LSSLOG02"
+constexpr uint64_t kMagic = 0x3330474F4C53534Cu;  // "LSSLOG03"
 
 // Writes or reads the fields of an Event, in one order for both.
 template <class Archive>
@@ -28,7 +28,8 @@ void visit(Archive& archive, Event& e) {
             c.tokens_per_step, c.kv_tokens);
   } else if (e.kind == EventKind::kPlan) {
     Resources& r = e.resources;
-    archive(r.kv_tokens, r.swap_tokens_free, r.slots, r.tokens_per_step, e.digest);
+    archive(r.kv_tokens, r.swap_tokens_free, r.slots, r.tokens_per_step, r.headroom_tokens,
+            r.entry_waste, e.digest);
   }
 }
 

@@ -180,6 +180,9 @@ struct Scheduler::Impl {
   uint64_t link_queue = 0;  // tokens whose move is not complete
   uint64_t swap_free = 0;
   uint32_t slots = 0, budget_tokens = 0;
+  uint64_t headroom = 0;       // tokens that entries beside others leave free
+  uint64_t entry_waste = 0;    // of each that enters
+  uint64_t entered = 0;        // in the plan that is made
   uint32_t decodes_now = 0;    // tokens that all residents that decode grow by in a step
   uint32_t decode_tokens = 0;  // in the plan that is made
   uint64_t prompt_ahead = 0;   // prompt tokens of residents not computed yet

@@ -19,6 +19,10 @@ struct Resources {
   // 0: as the costs say.
   uint32_t slots{};
   uint32_t tokens_per_step{};
+  // Stays free when somebody enters beside others: for the growth of those who are here.
+  uint32_t headroom_tokens{};
+  // What each that enters may waste beside its own tokens: of the last block.
+  uint32_t entry_waste{};
 };
 
 struct PlannedPrompt {

@@ -9,10 +9,13 @@ namespace llmos::test {
 
 using namespace engine;
 
-CoreBench::CoreBench(const CoreOptions& options, Executor& executor, BlockPool& pool)
+CoreBench::CoreBench(const CoreOptions& options, Executor& executor, BlockPool& pool,
+                     std::unique_ptr<Tier> tier)
     : vocabulary_(uint32_t(executor.config().vocabulary)),
       mailbox_(options.queue_max),
-      core_(Core::create(options, executor, pool, mailbox_, meters, clock).value()) {}
+      core_(
+          Core::create(options, executor, pool, mailbox_, meters, clock, std::move(tier)).value()) {
+}
 
 std::unique_ptr<Work> CoreBench::work(std::vector<TokenId> prompt, const Request& request,
                                       uint32_t stream_tokens) {
@@ -44,15 +47,35 @@ void CoreBench::cancel(StreamState& stream) {
   mailbox_.post_note({stream.id(), Mailbox::Note::kCancel});
 }
 
+bool CoreBench::turn() {
+  const bool worked = core_->turn();
+  Swapper* const swapper = core_->tier().swapper();
+  if (!worked && swapper) {
+    EXPECT_TRUE(swapper->wait_idle(std::chrono::seconds(30)));
+  }
+  clock.advance(std::chrono::milliseconds(1));
+  return worked;
+}
+
 void CoreBench::run() {
   constexpr int kTurnsMax = 200'000;
-  for (int turn = 0; turn < kTurnsMax; ++turn) {
-    core_->turn();
-    clock.advance(std::chrono::milliseconds(1));
-    if (turn % 8 == 0) core_->check_integrity();
+  for (int i = 0; i < kTurnsMax; ++i) {
+    turn();
+    if (i % 8 == 0) core_->check_integrity();
     if (idle()) return core_->check_integrity();
   }
   ADD_FAILURE() << "requests did not end";
+}
+
+std::unique_ptr<Tier> make_tier(const BlockPool& pool, uint32_t slots,
+                                std::shared_ptr<FileContent> content) {
+  const size_t bytes = pool.layout().block_bytes();
+  const uint64_t stride =
+      (bytes + FileTier::kHeaderBytes + FileTier::kAlignment - 1) / FileTier::kAlignment;
+  return FileTier::create(
+             std::make_unique<FaultyFile>(std::move(content)),
+             {.block_bytes = bytes, .bytes_max = slots * stride * FileTier::kAlignment})
+      .value();
 }
 
 std::vector<TokenId> read_all(StreamState& stream, uint32_t choice) {

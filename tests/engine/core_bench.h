@@ -8,13 +8,15 @@
 
 #include "base/clock.h"
 #include "engine/core.h"
+#include "kv/faulty_file.h"
 
 namespace llmos::test {
 
 class CoreBench {
  public:
   // The executor and the pool outlive it.
-  CoreBench(const engine::CoreOptions& options, engine::Executor& executor, BlockPool& pool);
+  CoreBench(const engine::CoreOptions& options, engine::Executor& executor, BlockPool& pool,
+            std::unique_ptr<Tier> tier = nullptr);
 
   // What the facade would hand over for the request; nothing is posted yet.
   std::unique_ptr<engine::Work> work(std::vector<TokenId> prompt, const Request& request,
@@ -26,6 +28,9 @@ class CoreBench {
   }
   void cancel(engine::StreamState& stream);
 
+  // A turn, a millisecond later. When it has nothing to compute it waits for blocks on their way:
+  // they move in real time.
+  bool turn();
   // Turns until all has ended; for streams that need no reader.
   void run();
   bool idle() const { return core_->idle() && mailbox_.waiting() == 0; }
@@ -42,6 +47,10 @@ class CoreBench {
   std::unique_ptr<engine::Core> core_;
   uint64_t last_id_ = 0;
 };
+
+// A tier of `slots` blocks of the pool, in a file of memory that a test can spoil.
+std::unique_ptr<Tier> make_tier(const BlockPool& pool, uint32_t slots,
+                                std::shared_ptr<FileContent> content);
 
 // The tokens of one choice that wait in the stream.
 std::vector<TokenId> read_all(engine::StreamState& stream, uint32_t choice = 0);
