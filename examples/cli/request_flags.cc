@@ -23,6 +23,7 @@ std::vector<Flag> with_request_flags(std::vector<Flag> flags) {
       {"--min-p", "X", "draw from those at least X times as probable as the best"},
       {"--seed", "N", "the same seed gives the same text (default 0)"},
       {"--stop", "T", "end before this text; may be given several times"},
+      {"--ranks", "N", "parts into which the model is divided (default 1)"},
       {"--min-tokens", "N", nullptr},
       {"--typical-p", "X", nullptr},
       {"--repetition-penalty", "X", nullptr},
@@ -57,6 +58,7 @@ llmos::Result<llmos::Engine> open_engine(const Arguments& arguments) {
   ProgressBar bar("loading");
   llmos::EngineOptions options;
   options.threads = uint32_t(arguments.natural("--threads", 0));
+  options.ranks = uint32_t(arguments.natural("--ranks", 0));
   options.context = uint32_t(arguments.natural("--ctx", 0));
   options.kernels = arguments.text("--kernels");
   options.weights = arguments.text("--weights");

@@ -109,6 +109,12 @@ struct EngineOptions {
   Device device{};
   // Threads that compute; 0: one per core that this process may run on.
   uint32_t threads{};
+  // Parts into which the model is divided, each with threads, weights and memory of its own, as one
+  // for each NUMA node; 0 or 1: it is not. Each has its share of `threads`. Requests that are
+  // suspended leave what was computed behind. Some models cannot be divided into some numbers.
+  uint32_t ranks{};
+  // How long a part may be missing before what runs ends with an error that names it.
+  Millis rank_timeout{30'000};
   // The most tokens of one sequence, prompt and answer; 0: what the model was made for, but at most
   // 4096.
   uint32_t context{};

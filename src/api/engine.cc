@@ -38,6 +38,7 @@ Status check_options(const EngineOptions& options) {
   for (const Status& status :
        {check_range("scheduler.sequences_max", s.sequences_max, 0, kSequencesMax),
         check_range("scheduler.queue_max", s.queue_max, 1, kQueueMax),
+        check_range("ranks", options.ranks, 0, kThreadRanksMax),
         check_range("cache.block_tokens", options.cache.block_tokens, 1,
                     BlockLayout::kBlockTokensMax),
         check_range("stream_tokens", options.stream_tokens, 1, kStreamTokensMax)}) {
@@ -45,6 +46,9 @@ Status check_options(const EngineOptions& options) {
   }
   if (options.reader_stall_max.count() < 0 || s.waiting_max.count() < 0) {
     return {Code::kInvalid, "reader_stall_max and waiting_max: expected no negative time"};
+  }
+  if (options.rank_timeout.count() <= 0) {
+    return {Code::kInvalid, "rank_timeout: expected a time above 0"};
   }
   return {};
 }
@@ -100,6 +104,20 @@ class Opening {
   }
 
   Status make_device(const Checkpoint& checkpoint, const LoadPlan& plan) {
+    BlockShape shape = plan.layout.shape();
+    shape.block_tokens = options_.cache.block_tokens;
+    const Status status =
+        options_.ranks > 1 ? load_ranks(checkpoint, plan, shape) : load_model(checkpoint, plan);
+    if (!status.ok()) return status;
+    const std::string computing = std::string(device().kernels().name) +
+                                  (impl_.ranks ? ' ' + std::to_string(options_.ranks) : "");
+    Result<ModelDigest> digest = model_digest(checkpoint, computing, shape.dtype);
+    if (!digest.ok()) return digest.status();
+    impl_.digest = *digest;
+    return make_cache(plan, shape);
+  }
+
+  Status load_model(const Checkpoint& checkpoint, const LoadPlan& plan) {
     auto device = ComputeDevice::create(
         {.kind = Device::kCpu, .threads = int(options_.threads), .kernel_set = options_.kernels});
     if (!device.ok()) return device.status();
@@ -108,22 +126,48 @@ class Opening {
         Transformer::load(checkpoint, *impl_.device, plan.limits, options_.progress, plan.repack);
     if (!model.ok()) return model.status();
     impl_.transformer = std::make_unique<Transformer>(*std::move(model));
-    Result<ModelDigest> digest =
-        model_digest(checkpoint, impl_.device->kernels().name, plan.layout.shape().dtype);
-    if (!digest.ok()) return digest.status();
-    impl_.digest = *digest;
     impl_.executor = std::make_unique<engine::TransformerExecutor>(*impl_.transformer);
-    BlockShape shape = plan.layout.shape();
-    shape.block_tokens = options_.cache.block_tokens;
+    return {};
+  }
+
+  int threads_each() const {
+    const int share = int(options_.threads / options_.ranks);
+    return options_.threads == 0 ? 0 : std::max(1, share);
+  }
+
+  // `shape` becomes rank 0's.
+  Status load_ranks(const Checkpoint& checkpoint, const LoadPlan& plan, BlockShape& shape) {
+    auto ranks = engine::ThreadRanks::open(checkpoint, {.ranks = int(options_.ranks),
+                                                        .timeout = options_.rank_timeout,
+                                                        .threads_each = threads_each(),
+                                                        .kernel_set = options_.kernels,
+                                                        .limits = plan.limits,
+                                                        .repack = plan.repack,
+                                                        .progress = options_.progress,
+                                                        .cache = shape});
+    if (!ranks.ok()) return ranks.status();
+    shape = (*ranks)->layout().shape();
+    impl_.ranks = ranks->get();
+    impl_.executor = *std::move(ranks);
+    return {};
+  }
+
+  ComputeDevice& device() { return impl_.ranks ? impl_.ranks->device() : *impl_.device; }
+
+  Status make_cache(const LoadPlan& plan, const BlockShape& shape) {
     const Result<BlockLayout> layout = BlockLayout::create(shape);
     if (!layout.ok()) return layout.status();
     const uint64_t blocks = default_blocks(plan.bytes.context, sequences_, shape.block_tokens);
-    const uint64_t bytes =
-        options_.cache.bytes ? options_.cache.bytes : blocks * layout->block_bytes();
-    Result<Buffer> memory = impl_.device->allocate(bytes);
+    const uint64_t bytes = options_.cache.bytes
+                               ? options_.cache.bytes / std::max(options_.ranks, 1u)
+                               : blocks * layout->block_bytes();
+    Result<Buffer> memory = device().allocate(bytes);
     if (!memory.ok()) return memory.status();
     impl_.pool = std::make_unique<BlockPool>(*std::move(memory), *layout);
-    return check_range("cache.bytes: whole blocks in it", impl_.pool->capacity(), 1, UINT32_MAX);
+    const Status status =
+        check_range("cache.bytes: whole blocks in it", impl_.pool->capacity(), 1, UINT32_MAX);
+    if (!status.ok() || !impl_.ranks) return status;
+    return impl_.ranks->make_caches(*impl_.pool);
   }
 
   Status start(const LoadPlan& plan) {

@@ -11,6 +11,7 @@
 #include "api/stream_impl.h"
 #include "device/device.h"
 #include "engine/loop.h"
+#include "engine/thread_ranks.h"
 #include "llmos/engine.h"
 
 namespace llmos {
@@ -26,6 +27,7 @@ struct Engine::Impl {
   std::unique_ptr<ComputeDevice> device;
   std::unique_ptr<Transformer> transformer;
   std::unique_ptr<engine::Executor> executor;
+  engine::ThreadRanks* ranks = nullptr;  // the executor, where the model is divided
   std::unique_ptr<BlockPool> pool;
   engine::Meters meters;
   std::shared_ptr<engine::Mailbox> mailbox;  // streams keep it too

@@ -156,6 +156,7 @@ class Core {
   void deliver(LiveSequence& sequence, const DrawnToken& drawn, std::span<const TokenScore> tops);
   void end_complete(LiveSequence& sequence);
   void blame(Step& step);
+  void end_running(const Step& step);
   void reopen();
   void record(const Step& step);
   void watch_growth();

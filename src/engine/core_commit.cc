@@ -293,6 +293,7 @@ void Core::deliver(LiveSequence& sequence, const DrawnToken& drawn,
 // The step was rolled back. One sequence in it: that is at fault when it fails again. Several: they
 // run alone from now on, until one does.
 void Core::blame(Step& step) {
+  if (executor_.lost()) return end_running(step);
   ++failures_;
   if (step.entries.size() > 1) {
     suspects_.clear();
@@ -308,11 +309,30 @@ void Core::blame(Step& step) {
   if (failures_ == kReopenAfter) reopen();
 }
 
+// The device is gone: whoever was in the step or in memory ends, whoever waits goes on.
+void Core::end_running(const Step& step) {
+  std::vector<uint64_t> ids;  // one request may have several of the sequences
+  for (const StepEntry& entry : step.entries) ids.push_back(entry.sequence->request->work->id);
+  for (const LiveSequence* sequence : by_index_) {
+    if (sequence && sequence->table.tokens() > 0) ids.push_back(sequence->request->work->id);
+  }
+  for (const uint64_t id : ids) {
+    if (const auto found = requests_.find(id); found != requests_.end())
+      fail_request(*found->second, step.failure, Finish::kFailed);
+  }
+  suspects_.clear();
+  failures_ = 0;
+  reopen();
+}
+
 // What the device held is lost: everybody in it is computed again.
 void Core::reopen() {
   meters_.reopened.add();
   const Status status = executor_.reopen();
-  if (!status.ok()) return end_all(status);
+  if (!status.ok()) {
+    end_all(status);
+    return prefixes_.clear();
+  }
   for (LiveSequence* sequence : by_index_) {
     if (!sequence) continue;
     const bool moving = sequence->away == Away::kLeaving || sequence->away == Away::kReturning;

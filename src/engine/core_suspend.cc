@@ -53,7 +53,7 @@ SavedBlocks Core::save_blocks(const LiveSequence& sequence) {
   if (sequence.saved.tokens > 0) return sequence.saved;  // never had its turn since it came
   const BlockTable& table = sequence.table;
   const BlockLayout& layout = pool_.layout();
-  if (table.tokens() == 0 || sequence.over) return {};
+  if (table.tokens() == 0 || sequence.over || !executor_.holds_whole_blocks()) return {};
   SavedBlocks saved;
   saved.shape = layout.shape();
   saved.tokens = uint32_t(table.tokens());
@@ -93,7 +93,7 @@ void Core::resume_choice(LiveSequence& sequence) {
   LiveRequest& request = *sequence.request;
   SuspendedChoice& was = request.work->resumed[sequence.choice];
   sequence.tokens.insert(sequence.tokens.end(), was.answer.begin(), was.answer.end());
-  sequence.saved = std::move(was.blocks);
+  if (executor_.holds_whole_blocks()) sequence.saved = std::move(was.blocks);
   if (!was.over) return;
   sequence.over = true;
   sequence.finish = was.finish;

@@ -27,6 +27,12 @@ class Executor {
   virtual std::span<const float> hidden() const = 0;
   // After repeated failures: gives the device up and opens it again. What the cache held is lost.
   virtual Status reopen() = 0;
+
+  // The last failure was the device's, not a request's: what runs ends with it, and the device is
+  // opened again.
+  virtual bool lost() const { return false; }
+  // False: the cache holds a part of each block only, which is of no use elsewhere.
+  virtual bool holds_whole_blocks() const { return true; }
 };
 
 // Over a loaded model that outlives it. A CPU has nothing to open again.

@@ -163,6 +163,7 @@ void BlockPool::copy(BlockAddress from, BlockAddress to, int64_t tokens) {
 }
 
 void BlockPool::run_copies() {
+  if (watcher_ && !copies_.empty()) watcher_(copies_);
   if (data_) {
     for (const BlockCopy& copy : copies_) {
       layout_.copy_rows(place(copy.from), place(copy.to), copy.tokens);

@@ -32,6 +32,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -122,6 +123,9 @@ class BlockPool {
   std::span<const BlockCopy> copies() const noexcept { return copies_; }
   // Does what is recorded, in order, on the calling thread. Cheap when there is nothing.
   void run_copies();
+  // Hears of copies before they are done: for other ranks' parts of the same blocks.
+  using CopyWatcher = std::function<void(std::span<const BlockCopy>)>;
+  void watch_copies(CopyWatcher watcher) { watcher_ = std::move(watcher); }
 
   void check_integrity() const;  // O(capacity); tests and idle time
 
@@ -156,6 +160,7 @@ class BlockPool {
   uint32_t hole_sizes_ = 0;  // bit u: holes_[u] is not empty
   uint64_t hole_units_ = 0;
   std::vector<BlockCopy> copies_;
+  CopyWatcher watcher_;
 };
 
 // In the header because a step calls them for every block of every sequence: a nanosecond each.

@@ -40,6 +40,19 @@ TEST(Engine, ContinuesAsTheGoldenModelDoes) {
   EXPECT_EQ(reply->usage.output_tokens, kGreedy.size());
 }
 
+TEST(Engine, RanksGiveTheTokensOfOne) {
+  for (const uint32_t ranks : {2u, 3u}) {
+    Engine engine = open_engine({.ranks = ranks});
+    EXPECT_EQ(engine.generate(greedy()).value().tokens, kGreedy) << ranks << " ranks";
+  }
+  const Result<Engine> refused =
+      Engine::open(golden_path("llama2/model.gguf"), {.threads = 1, .ranks = 4});
+  EXPECT_EQ(refused.status().code(), Code::kInvalid);
+  EXPECT_THAT(refused.status().message(), HasSubstr("this model can have 1, 2, 3"));
+  EXPECT_EQ(Engine::open("nowhere", {.ranks = 1000}).status().code(), Code::kInvalid);
+  EXPECT_EQ(Engine::open("nowhere", {.rank_timeout = Millis(0)}).status().code(), Code::kInvalid);
+}
+
 TEST(Engine, StreamsEveryTokenOnce) {
   Engine engine = open_engine();
   Stream stream = engine.submit(greedy()).value();

@@ -113,6 +113,16 @@ TEST(Cli, RunsGreedilyAsTheReference) {
   }
 }
 
+TEST(Cli, RanksGiveTheTokensOfOne) {
+  const std::vector<std::string> arguments{"run",          "--model",      kModel, "--prompt-ids",
+                                           "1,24,92,5,26", "--max-tokens", "12",   "--print-ids"};
+  std::vector<std::string> divided = arguments;
+  divided.insert(divided.end(), {"--ranks", "2"});
+  EXPECT_EQ(good(divided).out, good(arguments).out);
+  divided.back() = "4";
+  expect_refused(divided, 1, "this model can have 1, 2, 3");
+}
+
 TEST(Cli, RunPrintsJson) {
   const Json reply = json(good({"run", "--model", kModel, "--prompt-ids", "1,24,92,5,26",
                                 "--max-tokens", "3", "--json"})
