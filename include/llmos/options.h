@@ -85,6 +85,13 @@ struct CacheOptions {
   uint32_t block_tokens{16};
   // Keeps what was computed, for requests of the same tenant that begin alike. Default on.
   bool prefix{true};
+  // A directory on a disk, for one scratch file without a name that goes with the engine: sequences
+  // that make room for others are written there, where that costs less than to compute them again.
+  // Empty, the default: they are computed again. Not a file system in memory, which would free
+  // nothing.
+  std::string swap_directory{};
+  // That file's bytes, at most; 0: four times the memory for keys and values.
+  uint64_t swap_bytes{};
 };
 
 struct SchedulerOptions {
