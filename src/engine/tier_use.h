@@ -13,7 +13,7 @@
 //     +----------------+---------------+----------------+------------------+-----------------+
 //        lost, refused, forgotten (computed again, or over), or back with all that it had (poll)
 //
-// Never waits  Moves are made on the swapper's thread, beside the steps of others. Its `landed` call
+// Never waits  Moves are made on the swapper's thread, beside steps of others. Its `landed` call
 //              wakes the engine when there is nothing to compute.
 // Prefixes     Blocks at the beginning that other sequences use as well stay in the prefix cache,
 //              and are not written. All others are, for the cache may evict them; what it still has
