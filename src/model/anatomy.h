@@ -100,7 +100,7 @@ class PartsWalk {
   void mixture(const A& a, B& b) {
     const ExpertsConfig& e = c.experts;
     linear(e.router_bias, a.router, e.count, c.dim, b.router);
-    feed_forward(e.bias, a.experts, e.count, e.dim, b.experts);
+    feed_forward(e.bias, a.experts, c.held_experts(), e.dim, b.experts);
     if (e.shared_dim > 0) feed_forward(false, a.shared, 1, e.shared_dim, b.shared);
     if (e.shared_gate) linear(false, a.shared_gate, 1, c.dim, b.shared_gate);
   }

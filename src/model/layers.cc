@@ -13,9 +13,19 @@ void Step::run() const {
 void Step::embed() const {
   stream_.launch(ops_.embed, {.out = w.x,
                               .table = weights_.embedding,
-                              .ids = batch_.ids.data(),
+                              .ids = link_ ? w.own_ids : batch_.ids.data(),
                               .tokens = tokens_,
                               .scale = c.embedding_scale});
+  if (link_) {
+    stream_.launch(exchange::keep_own_rows,
+                   {.x = w.x,
+                    .ids = batch_.ids.data(),
+                    .tokens = tokens_,
+                    .columns = c.dim,
+                    .first = int32_t(c.shard.word_borders[size_t(c.shard.rank)]),
+                    .count = int32_t(c.vocabulary)});
+    reduce(w.x, tokens_ * c.dim);
+  }
   if (c.learned_positions == 0) return;
   stream_.launch(ops_.embed, {.out = w.x,
                               .table = weights_.positions,
@@ -89,11 +99,38 @@ void Step::project(const Layer& l) const {
 void Step::norm_heads(const Layer& l) const {
   if (c.qk_norm == QkNorm::kNone) return;
   const bool whole = c.qk_norm == QkNorm::kWhole;
+  if (whole && link_) return norm_divided_heads(l);
   const int64_t per_query = whole ? 1 : c.heads, per_key = whole ? 1 : c.kv_heads;
   stream_.launch(ops_.norm, norm(w.queries, l.query_norm, w.queries, tokens_ * per_query,
                                  c.query_dim() / per_query));
   stream_.launch_beside(ops_.norm,
                         norm(w.keys, l.key_norm, w.keys, tokens_ * per_key, c.kv_dim() / per_key));
+}
+
+// As one row over all heads, of which this rank has some.
+void Step::norm_divided_heads(const Layer& l) const {
+  stream_.launch(exchange::square_sums,
+                 {.squares = w.squares, .x = w.queries, .rows = tokens_, .columns = c.query_dim()});
+  stream_.launch_beside(exchange::square_sums, {.squares = w.squares + tokens_,
+                                                .x = w.keys,
+                                                .rows = tokens_,
+                                                .columns = c.kv_dim(),
+                                                .counts = c.shard.first_replica});
+  reduce(w.squares, 2 * tokens_);
+  stream_.launch(exchange::norm_whole, {.x = w.queries,
+                                        .squares = w.squares,
+                                        .weight = l.query_norm.weight,
+                                        .rows = tokens_,
+                                        .columns = c.query_dim(),
+                                        .whole_columns = c.shard.query_dim,
+                                        .epsilon = c.norm_epsilon});
+  stream_.launch_beside(exchange::norm_whole, {.x = w.keys,
+                                               .squares = w.squares + tokens_,
+                                               .weight = l.key_norm.weight,
+                                               .rows = tokens_,
+                                               .columns = c.kv_dim(),
+                                               .whole_columns = c.shard.kv_dim,
+                                               .epsilon = c.norm_epsilon});
 }
 
 void Step::rotate_and_store(LayerConfig::Rope which, const kernels::KvLayer& cache) const {
@@ -148,6 +185,13 @@ void Step::mixture(const Layer& l) const {
                               .chosen = e.chosen,
                               .routing = e.routing,
                               .scale = e.scale});
+  if (c.shard.held_experts > 0) {
+    stream_.launch(exchange::keep_own_experts, {.experts = w.chosen,
+                                                .weights = w.chosen_weights,
+                                                .slots = tokens_ * e.chosen,
+                                                .first = int32_t(c.shard.first_expert),
+                                                .count = int32_t(c.shard.held_experts)});
+  }
   stream_.launch(ops_.expert_matmul, experts(w.slot_gate, l.experts.gate, in, w.cells, e.chosen));
   stream_.launch_beside(ops_.expert_matmul,
                         experts(w.slot_up, l.experts.up, in, w.cells, e.chosen));
@@ -155,15 +199,30 @@ void Step::mixture(const Layer& l) const {
                form_of({&l.experts.down.weight}));
   stream_.launch(ops_.expert_matmul,
                  experts(w.slot_out, l.experts.down, w.slot_gate, w.hidden_cells, 1));
-  stream_.launch(ops_.combine, {.out = w.x,
+  combine();
+  if (e.shared_dim > 0) shared_expert(l);
+  if (!link_) return;
+  reduce(w.mixed, tokens_ * c.dim);
+  stream_.launch(ops_.add, {.out = w.x,
+                            .out_stride = c.dim,
+                            .in = w.mixed,
+                            .in_stride = c.dim,
+                            .rows = tokens_,
+                            .columns = c.dim,
+                            .scale = c.residual_scale});
+}
+
+// The experts' results into x; of a shard, into what is still to be summed.
+void Step::combine() const {
+  if (link_) stream_.launch_beside(exchange::clear, {.data = w.mixed, .count = tokens_ * c.dim});
+  stream_.launch(ops_.combine, {.out = link_ ? w.mixed : w.x,
                                 .out_stride = c.dim,
                                 .in = w.slot_out,
                                 .weights = w.chosen_weights,
                                 .tokens = tokens_,
                                 .columns = c.dim,
-                                .chosen = e.chosen,
-                                .scale = c.residual_scale});
-  if (e.shared_dim > 0) shared_expert(l);
+                                .chosen = c.experts.chosen,
+                                .scale = link_ ? 1 : c.residual_scale});
 }
 
 // x += sigmoid(gate . x) * down(act(gate(x)) * up(x)): one more expert, for every token
@@ -174,14 +233,14 @@ void Step::shared_expert(const Layer& l) const {
     stream_.launch_beside(ops_.matmul,
                           linear(w.shared_gates, l.shared_gate, c.pre_norm ? w.ffn_normed : w.x));
   }
-  stream_.launch(ops_.add, {.out = w.x,
+  stream_.launch(ops_.add, {.out = link_ ? w.mixed : w.x,
                             .out_stride = c.dim,
                             .in = w.part,
                             .in_stride = c.dim,
                             .gates = c.experts.shared_gate ? w.shared_gates : nullptr,
                             .rows = tokens_,
                             .columns = c.dim,
-                            .scale = c.residual_scale});
+                            .scale = link_ ? 1 : c.residual_scale});
 }
 
 // logits[rows, vocabulary] = softcap(scale * head(norm(x[rows])))
@@ -194,7 +253,7 @@ void Step::logits() const {
                                .columns = c.dim});
   stream_.launch(ops_.norm, norm(w.picked, weights_.output_norm, w.picked, rows, c.dim));
   quantize(w.picked, rows, c.dim, form_of({&weights_.head.weight}));
-  stream_.launch(ops_.matmul, {.out = w.logits,
+  stream_.launch(ops_.matmul, {.out = link_ ? w.words : w.logits,
                                .out_stride = c.vocabulary,
                                .in = w.picked,
                                .in_stride = c.dim,
@@ -202,21 +261,38 @@ void Step::logits() const {
                                .weight = weights_.head.weight,
                                .tokens = rows,
                                .scale = c.logit_scale});
+  if (link_) gather_words(rows);
   if (c.logit_softcap == 0) return;
   stream_.launch(
-      ops_.cap, {.x = w.logits, .rows = rows, .columns = c.vocabulary, .softcap = c.logit_softcap});
+      ops_.cap,
+      {.x = w.logits, .rows = rows, .columns = c.all_words(), .softcap = c.logit_softcap});
+}
+
+void Step::gather_words(int64_t rows) const {
+  stream_.launch(exchange::gather_words, {.link = link_,
+                                          .own = w.words,
+                                          .gathered = w.gathered,
+                                          .logits = w.logits,
+                                          .borders = c.shard.word_borders.data(),
+                                          .rows = rows,
+                                          .words_max = c.words_max()});
+}
+
+void Step::reduce(float* data, int64_t count) const {
+  stream_.launch(exchange::reduce, {.link = link_, .data = data, .count = count});
 }
 
 void Step::add_to_stream(const Linear& l, const float* in, const std::byte* cells,
                          const Norm& post_norm) const {
-  if (!c.post_norm) {
+  if (!c.post_norm && !link_) {
     kernels::MatmulParams params = linear(w.x, l, in, cells);
     params.scale = c.residual_scale;
     params.accumulate = true;
     return stream_.launch(ops_.matmul, params);
   }
   stream_.launch(ops_.matmul, linear(w.part, l, in, cells));
-  stream_.launch(ops_.norm, norm(w.part, post_norm, w.part, tokens_, c.dim));
+  if (link_) reduce(w.part, tokens_ * c.dim);
+  if (c.post_norm) stream_.launch(ops_.norm, norm(w.part, post_norm, w.part, tokens_, c.dim));
   stream_.launch(ops_.add, {.out = w.x,
                             .out_stride = c.dim,
                             .in = w.part,
@@ -271,7 +347,7 @@ kernels::ExpertMatmulParams Step::experts(float* out, const Linear& l, const flo
           .experts = w.chosen,
           .slots = tokens_ * c.experts.chosen,
           .slots_per_input = slots_per_input,
-          .expert_count = c.experts.count};
+          .expert_count = c.held_experts()};
 }
 
 kernels::NormParams Step::norm(float* out, const Norm& n, const float* in, int64_t rows,

@@ -8,6 +8,7 @@
 #include "device/compute_stream.h"
 #include "kv/block_pool.h"
 #include "model/batch.h"
+#include "model/exchange.h"
 #include "model/weight_layout.h"
 #include "model/workspace.h"
 
@@ -18,7 +19,7 @@ class Step {
  public:
   Step(const ModelConfig& config, const ModelWeights& weights, const Workspace& workspace,
        const kernels::KernelTable& ops, ComputeStream& stream, const BlockPool& cache,
-       const Batch& batch)
+       const Batch& batch, exchange::Link* link = nullptr)
       : c(config),
         weights_(weights),
         w(workspace),
@@ -26,6 +27,7 @@ class Step {
         stream_(stream),
         cache_(cache),
         batch_(batch),
+        link_(link),
         tokens_(int64_t(batch.ids.size())) {}
 
   // Launches everything from ids to logits. workspace.positions, slots and frequency_sets are
@@ -43,12 +45,18 @@ class Step {
   void attention(const LayerConfig& config, const Layer& layer, int64_t index) const;
   void project(const Layer& layer) const;
   void norm_heads(const Layer& layer) const;
+  void norm_divided_heads(const Layer& layer) const;
   void rotate_and_store(LayerConfig::Rope which, const kernels::KvLayer& cache) const;
   void feed_forward(const Layer& layer) const;
   void mixture(const Layer& layer) const;
+  void combine() const;
   void shared_expert(const Layer& layer) const;
   void hidden(const FeedForward& part, int64_t size) const;
   void logits() const;
+  // The head's own logits become everybody's.
+  void gather_words(int64_t rows) const;
+  // Where ranks share the work: data[count] becomes the sum over them.
+  void reduce(float* data, int64_t count) const;
 
   // In which form products read their input: as floats, as cells (packed weights), or both.
   struct Form {
@@ -83,6 +91,7 @@ class Step {
   ComputeStream& stream_;
   const BlockPool& cache_;
   const Batch& batch_;
+  exchange::Link* const link_;  // null: one rank computes the model
   const int64_t tokens_;
 };
 

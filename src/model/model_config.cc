@@ -134,6 +134,15 @@ uint32_t ModelConfig::max_ffn_dim() const {
   return std::max(has_dense_layer() ? ffn_dim : 0, experts.shared_dim);
 }
 
+uint32_t ModelConfig::words_max() const {
+  uint32_t most = vocabulary;
+  for (int r = 0; is_shard() && r < shard.ranks; ++r) {
+    const auto border = shard.word_borders.begin() + r;
+    most = std::max(most, border[1] - border[0]);
+  }
+  return most;
+}
+
 Status ModelConfig::validate() const {
   Rules rules(architecture);
   rules.size("layers", layers.size(), kLayersMax);

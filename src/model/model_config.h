@@ -77,6 +77,19 @@ struct ExpertsConfig {
   bool shared_gate = false;  // its result times sigmoid(gate . x)
 };
 
+// Of a model that several ranks compute: what a rank's own sizes do not say. Everything else of its
+// ModelConfig is that of its shard (model/sharding.h).
+struct ShardConfig {
+  int rank = 0;
+  int ranks = 1;
+  // [ranks + 1]: rank r has the words from word_borders[r] on, up to the next rank's.
+  std::vector<uint32_t> word_borders{};
+  uint32_t query_dim = 0, kv_dim = 0;  // of the whole model
+  bool first_replica = true;           // no lower rank has these key heads
+  uint32_t first_expert = 0;           // of those that it holds
+  uint32_t held_experts = 0;           // 0: all
+};
+
 struct ModelConfig {
   std::string architecture;  // "llama", as messages show it
 
@@ -120,6 +133,7 @@ struct ModelConfig {
   bool tied_head = false;   // the head is the embedding
 
   std::vector<LayerConfig> layers;
+  ShardConfig shard;
 
   uint32_t layer_count() const { return uint32_t(layers.size()); }
   uint32_t query_dim() const { return heads * head_dim; }
@@ -127,6 +141,10 @@ struct ModelConfig {
   uint32_t max_ffn_dim() const;  // widest hidden row of a dense or shared part; 0: none
   bool has_dense_layer() const;  // some layer has no experts
   bool has_experts() const { return experts.count > 0; }
+  bool is_shard() const { return shard.ranks > 1; }
+  uint32_t held_experts() const { return shard.held_experts ? shard.held_experts : experts.count; }
+  uint32_t all_words() const { return is_shard() ? shard.word_borders.back() : vocabulary; }
+  uint32_t words_max() const;        // of any rank
   uint32_t rope_set_count() const {  // sets of frequencies in `rope`
     return rope.scaling == RopeScaling::kLongRope ? 2 : 1;
   }

@@ -24,6 +24,13 @@ struct RowPick {
   uint64_t row(uint64_t r) const { return whole() ? r : first + r / run * stride + r % run; }
 };
 
+// The part of a weight that one rank holds: the sizes of the whole, and where the part begins in
+// it. A row of floats (a bias, a norm) is divided like the rows of its matrix.
+struct SourceSlice {
+  uint64_t matrices = 0, rows = 0, columns = 0;  // of the whole; 0: the part is the whole of it
+  uint64_t first_matrix = 0, first_row = 0, first_column = 0;
+};
+
 struct TensorSource {
   // Of the tensor. "{}" in it stands for the number of an expert: the stack is as many tensors.
   std::string name;
@@ -32,6 +39,8 @@ struct TensorSource {
   float add = 0;            // to every element of a vector, as gemma's norms want it
   // gpt-oss' own form of MXFP4: `name` holds the nibbles of blocks, this tensor their scales.
   std::string scales;
+  SourceSlice slice;
+  bool absent = false;  // another rank has it
 
   TensorSource() = default;
   TensorSource(std::string n) : name(std::move(n)) {}  // NOLINT: a name alone is a source

@@ -16,6 +16,7 @@
 #include "kv/block_pool.h"
 #include "model/architecture.h"
 #include "model/batch.h"
+#include "model/exchange.h"
 #include "model/weights.h"
 #include "model/workspace.h"
 
@@ -28,12 +29,16 @@ Result<BlockLayout> kv_layout(const ModelConfig& config, DType dtype, uint32_t b
 // Threads  forward(): one at a time. The rest: any.
 class Transformer {
  public:
-  // Failure: as read_model() and Weights::load(); kInvalid for limits out of range.
+  // With `ranks`, which outlives the model, it is this rank's shard: every rank loads its own and
+  // then makes the same calls, with a cache of its own shape.
+  // Failure: as read_model(), shard_model() and Weights::load(); kInvalid for limits out of range.
   static Result<Transformer> load(const Checkpoint& checkpoint, ComputeDevice& device,
                                   const BatchLimits& limits, LoadProgress* progress = nullptr,
-                                  bool repack = false);
+                                  bool repack = false, Communicator* ranks = nullptr);
 
+  // Of the whole model; of what this rank computes (the same without `ranks`).
   const ModelConfig& config() const noexcept { return config_; }
+  const ModelConfig& shard() const noexcept { return shard_; }
   const BatchLimits& limits() const noexcept { return limits_; }
   const Weights& weights() const noexcept { return weights_; }
 
@@ -42,8 +47,13 @@ class Transformer {
   // what else is in the batch, nor on how its sequence was cut into steps. Allocates nothing.
   // Failure: kInvalid for an id outside the vocabulary or a position that the model does not have,
   // kExhausted for a batch beyond the limits; the cache is unchanged then. Spans that do not cover
-  // the tokens, or a cache of another model, are programmer errors (CHECK).
+  // the tokens, or a cache of another model, are programmer errors (CHECK). Of a shard, also what
+  // the communicator answers; the cache is not to be trusted then.
   Result<std::span<const float>> forward(const Batch& batch, const BlockPool& cache);
+  // Whether forward() would refuse the batch; of a shard the other ranks do not hear of it.
+  Status check(const Batch& batch, const BlockPool& cache) const;
+  // A shard goes on in another group, as the same rank of as many.
+  void rejoin(Communicator& ranks);
   // Of the last forward(): [logit_rows, dim], the states that its logits were made of, behind the
   // last norm. Valid until the next call.
   std::span<const float> hidden() const noexcept {
@@ -51,19 +61,21 @@ class Transformer {
   }
 
  private:
-  Transformer(ModelConfig config, const BatchLimits& limits, Weights weights, ComputeDevice& device)
+  Transformer(ModelConfig config, ModelConfig shard, const BatchLimits& limits, Weights weights,
+              ComputeDevice& device)
       : config_(std::move(config)),
+        shard_(std::move(shard)),
         limits_(limits),
         weights_(std::move(weights)),
         device_(&device) {}
   Status make_workspace();
-  Status check(const Batch& batch, const BlockPool& cache) const;
   void place_tokens(const Batch& batch, int64_t block_tokens);
 
-  ModelConfig config_;
+  ModelConfig config_, shard_;
   BatchLimits limits_;
   Weights weights_;
   ComputeDevice* device_;
+  std::unique_ptr<exchange::Link> link_;  // null: not a shard
   Buffer memory_;
   Workspace workspace_;
   size_t hidden_rows_ = 0;

@@ -42,7 +42,7 @@ class Planner {
               kernels::Matrix& into) {
     WeightItem item{.source = &source, .matrices = matrices, .rows = rows, .columns = columns};
     item.matrix = &into;
-    if (!status_.ok() || !find_tensors(item) || !choose_type(item)) return;
+    if (source.absent || !status_.ok() || !find_tensors(item) || !choose_type(item)) return;
     const bool is_mapped = map(item);
     if (choose_packing(item)) {
       pack(item);
@@ -70,7 +70,7 @@ class Planner {
   void vector(const TensorSource& source, uint64_t matrices, uint64_t size, const float*& into) {
     WeightItem item{.source = &source, .matrices = 1, .rows = matrices, .columns = size};
     item.vector = &into;
-    if (!status_.ok() || !find_tensors(item) || !check_floats(item)) return;
+    if (source.absent || !status_.ok() || !find_tensors(item) || !check_floats(item)) return;
     item.row_bytes = size * sizeof(float);
     copy(item);
     layout_.items.push_back(std::move(item));
@@ -98,27 +98,28 @@ class Planner {
   }
 
   // The shape that the file should have for one tensor of the item.
-  Shape stored_shape(const WeightItem& item, uint64_t matrices) const {
+  Shape stored_shape(const WeightItem& item) const {
     const TensorSource& source = *item.source;
-    if (item.vector) {
-      return Shape{item.rows, source.pick.whole() ? item.columns : source.pick.total};
-    }
-    const uint64_t rows = source.pick.whole() ? item.rows : source.pick.total;
+    const uint64_t rows = source.pick.whole() ? item.whole_rows() : source.pick.total;
+    if (item.vector) return Shape{item.whole_matrices(), rows};
+    const uint64_t matrices = item.stored_matrices, columns = item.whole_columns();
     if (!source.scales.empty()) {
-      return Shape{matrices, rows, item.columns / kMxfp4Elements, kMxfp4NibbleBytes};
+      return Shape{matrices, rows, columns / kMxfp4Elements, kMxfp4NibbleBytes};
     }
-    return source.transposed ? Shape{matrices, item.columns, rows}
-                             : Shape{matrices, rows, item.columns};
+    return source.transposed ? Shape{matrices, columns, rows} : Shape{matrices, rows, columns};
   }
 
   bool find_tensors(WeightItem& item) {
     const std::string& name = item.source->name;
     const size_t place = name.find("{}");
-    const uint64_t parts = place == std::string::npos ? 1 : item.matrices;
-    const Shape shape = stored_shape(item, item.matrices / parts);
-    for (uint64_t i = 0; i < parts; ++i) {
+    const bool stacked = place == std::string::npos;
+    const uint64_t first = item.source->slice.first_matrix;
+    item.stored_matrices = stacked ? item.whole_matrices() : 1;
+    item.first_matrix = stacked ? first : 0;
+    const Shape shape = stored_shape(item);
+    for (uint64_t i = 0; i < (stacked ? 1 : item.matrices); ++i) {
       std::string each = name;
-      if (place != std::string::npos) each.replace(place, 2, std::to_string(i));
+      if (!stacked) each.replace(place, 2, std::to_string(first + i));
       const TensorInfo* const info = find(each, shape);
       if (!info) return false;
       if (i > 0 && info->dtype != item.tensors[0]->dtype) {
@@ -150,27 +151,36 @@ class Planner {
                                                 "transposed, found "
                                              << dtype_name(item.dtype));
     }
-    const auto bytes = row_bytes(item.dtype, item.columns);
-    if (!bytes) {
+    return measure_rows(item);
+  }
+
+  bool measure_rows(WeightItem& item) {
+    const auto part = row_bytes(item.dtype, item.columns);
+    const auto whole = row_bytes(item.dtype, item.whole_columns());
+    const auto before = row_bytes(item.dtype, item.source->slice.first_column);
+    if (!part || !whole || !before) {
       return fail(Code::kCorrupt, Text() << "tensor " << item.tensors[0]->name << ": rows of "
                                          << item.columns << " are no whole blocks of "
                                          << dtype_name(item.dtype));
     }
-    item.row_bytes = *bytes;
+    item.row_bytes = *part;
+    item.stored_row_bytes = *whole;
+    item.first_column_bytes = *before;
     return true;
   }
 
   bool choose_mxfp4(WeightItem& item) {
-    const uint64_t groups = item.columns / kMxfp4Elements;
-    if (item.columns % kMxfp4Elements != 0 || dtype_traits(item.dtype).block_bytes != 1) {
+    const uint64_t groups = item.whole_columns() / kMxfp4Elements;
+    if (item.whole_columns() % kMxfp4Elements != 0 || item.columns % kMxfp4Elements != 0 ||
+        dtype_traits(item.dtype).block_bytes != 1) {
       return fail(Code::kUnsupported, Text() << "tensor " << item.tensors[0]->name
                                              << ": expected bytes that hold rows of whole blocks "
                                                 "of 32, found "
                                              << dtype_name(item.dtype) << " for rows of "
                                              << item.columns);
     }
-    const uint64_t rows = item.source->pick.whole() ? item.rows : item.source->pick.total;
-    item.scales = find(item.source->scales, Shape{item.matrices, rows, groups});
+    const uint64_t rows = item.source->pick.whole() ? item.whole_rows() : item.source->pick.total;
+    item.scales = find(item.source->scales, Shape{item.stored_matrices, rows, groups});
     if (!item.scales) return false;
     if (dtype_traits(item.scales->dtype).block_bytes != 1) {
       return fail(Code::kUnsupported, Text() << "tensor " << item.scales->name
@@ -178,19 +188,18 @@ class Planner {
                                              << dtype_name(item.scales->dtype));
     }
     item.dtype = DType::kMXFP4;
-    item.row_bytes = *row_bytes(item.dtype, item.columns);
-    return true;
+    return measure_rows(item);
   }
 
   // Uses the item where it lies, if its rows follow one another and matrices are evenly apart.
   bool map(WeightItem& item) {
-    const RowPick& pick = item.source->pick;
-    const bool contiguous = pick.whole() || pick.run >= item.rows;
+    const bool contiguous =
+        item.rows == 0 || item.stored_row(item.rows - 1) - item.stored_row(0) == item.rows - 1;
     if (item.source->transposed || item.scales || !contiguous) return false;
     const Result<TensorView> first = checkpoint_.view(*item.tensors[0]);
     if (!first.ok()) return false;
     const std::byte* data = first->data;
-    uint64_t apart = item.tensors[0]->bytes / (item.tensors.size() == 1 ? item.matrices : 1);
+    uint64_t apart = item.tensors[0]->bytes / item.stored_matrices;
     for (size_t i = 1; i < item.tensors.size(); ++i) {
       const Result<TensorView> next = checkpoint_.view(*item.tensors[i]);
       if (!next.ok() || item.tensors[i]->file != item.tensors[0]->file || next->data < data)
@@ -199,7 +208,8 @@ class Planner {
       if (i == 1) apart = distance;
       if (data + apart * i != next->data) return false;
     }
-    data += pick.whole() ? 0 : pick.first * item.row_bytes;
+    data += item.first_matrix * apart + item.stored_row(0) * item.stored_row_bytes +
+            item.first_column_bytes;
     const uint64_t alignment = alignment_of(item.dtype);
     if (reinterpret_cast<uintptr_t>(data) % alignment != 0 || apart % alignment != 0) return false;
     item.mapped = data;

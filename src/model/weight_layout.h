@@ -25,6 +25,9 @@ struct WeightItem {
   const TensorInfo* scales = nullptr;
   DType dtype = DType::kF32;  // as the model gets it
   uint64_t row_bytes = 0;
+  // In the file: matrices of one tensor, the first that is meant, and of the columns that are.
+  uint64_t stored_matrices = 1, first_matrix = 0;
+  uint64_t stored_row_bytes = 0, first_column_bytes = 0;
 
   // Packed by a kernel set: bytes of a group of rows; 0: as it is in the file.
   uint64_t packed_bytes = 0;
@@ -36,6 +39,17 @@ struct WeightItem {
 
   kernels::Matrix* matrix = nullptr;  // where the result goes: one of these two
   const float** vector = nullptr;
+
+  // Of the whole, where this is a rank's part (TensorSource::slice).
+  uint64_t whole_matrices() const {
+    return source->slice.matrices ? source->slice.matrices : vector ? rows : matrices;
+  }
+  uint64_t whole_rows() const {
+    return source->slice.rows ? source->slice.rows : vector ? columns : rows;
+  }
+  uint64_t whole_columns() const { return source->slice.columns ? source->slice.columns : columns; }
+  // Which row of the tensor is row r; of a vector, which element.
+  uint64_t stored_row(uint64_t r) const { return source->pick.row(source->slice.first_row + r); }
 
   bool is_packed() const { return packed_bytes > 0; }
   bool is_used_in_place() const { return mapped != nullptr && !is_packed(); }

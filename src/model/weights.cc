@@ -48,7 +48,7 @@ class Copier {
       const Rows rows{r, std::min(r + window, item.rows)};
       const std::byte* from = item.mapped;
       if (from) {
-        from += m * item.mapped_matrix_bytes + r * item.row_bytes;
+        from += m * item.mapped_matrix_bytes + r * item.stored_row_bytes;
       } else {
         window_.resize((rows.last - rows.first) * item.row_bytes);
         const Status status = copy_matrix(item, m, rows, window_.data());
@@ -61,7 +61,7 @@ class Copier {
                                .dtype = item.dtype,
                                .rows = int64_t(rows.last - rows.first),
                                .columns = int64_t(item.columns),
-                               .row_bytes = item.row_bytes});
+                               .row_bytes = item.mapped ? item.stored_row_bytes : item.row_bytes});
       device_.stream().finish();
     }
     checkpoint_.dont_need(*item.tensors[item.tensors.size() > 1 ? m : 0]);
@@ -75,7 +75,8 @@ class Copier {
   };
   Place place(const WeightItem& item, uint64_t m) const {
     if (item.tensors.size() > 1) return {*item.tensors[m], 0};
-    return {*item.tensors[0], m * (item.tensors[0]->bytes / item.matrices)};
+    return {*item.tensors[0],
+            (item.first_matrix + m) * (item.tensors[0]->bytes / item.stored_matrices)};
   }
 
   Status read(const TensorInfo& info, uint64_t offset, uint64_t bytes) {
@@ -83,17 +84,25 @@ class Copier {
     return checkpoint_.read(info, offset, std::span(row_).first(bytes));
   }
 
+  // Rows behind `r` that lie one behind the other in the file, as they will here.
+  static uint64_t end_of_run(const WeightItem& item, uint64_t r) {
+    const RowPick& pick = item.source->pick;
+    if (item.stored_row_bytes != item.row_bytes) return r + 1;
+    if (pick.whole()) return item.rows;
+    const uint64_t place = item.source->slice.first_row + r;
+    return r + pick.run - place % pick.run;
+  }
+
   // Runs of consecutive rows, each in one read.
   Status copy_rows(const WeightItem& item, uint64_t m, Rows rows, std::byte* to) {
     const Place from = place(item, m);
-    const RowPick& pick = item.source->pick;
-    const uint64_t run = pick.whole() ? item.rows : pick.run;
     for (uint64_t r = rows.first; r < rows.last;) {
-      const uint64_t end = std::min(r - r % run + run, rows.last);
+      const uint64_t end = std::min(end_of_run(item, r), rows.last);
       const uint64_t bytes = (end - r) * item.row_bytes;
-      const Status status =
-          checkpoint_.read(from.info, from.offset + pick.row(r) * item.row_bytes,
-                           std::span(to + (r - rows.first) * item.row_bytes, bytes));
+      const uint64_t offset =
+          from.offset + item.stored_row(r) * item.stored_row_bytes + item.first_column_bytes;
+      const Status status = checkpoint_.read(
+          from.info, offset, std::span(to + (r - rows.first) * item.row_bytes, bytes));
       if (!status.ok()) return status;
       r = end;
     }
@@ -105,12 +114,15 @@ class Copier {
     const Place from = place(item, m);
     const RowPick& pick = item.source->pick;
     const uint64_t size = dtype_traits(item.dtype).block_bytes;
-    const uint64_t stored = (pick.whole() ? item.rows : pick.total) * size;
+    const uint64_t stored = (pick.whole() ? item.whole_rows() : pick.total) * size;
+    const uint64_t first = item.source->slice.first_column;
     for (uint64_t c = 0; c < item.columns; ++c) {
-      if (Status status = read(from.info, from.offset + c * stored, stored); !status.ok())
+      if (Status status = read(from.info, from.offset + (first + c) * stored, stored); !status.ok())
         return status;
-      for (uint64_t r = 0; r < item.rows; ++r)
-        std::memcpy(to + r * item.row_bytes + c * size, row_.data() + pick.row(r) * size, size);
+      for (uint64_t r = 0; r < item.rows; ++r) {
+        std::memcpy(to + r * item.row_bytes + c * size, row_.data() + item.stored_row(r) * size,
+                    size);
+      }
     }
     return Status();
   }
@@ -119,14 +131,15 @@ class Copier {
   // (i, i + 16).
   Status copy_mxfp4(const WeightItem& item, uint64_t m, Rows rows, std::byte* to) {
     const Place nibbles = place(item, m);
-    const uint64_t groups = item.columns / 32;
-    const uint64_t scales_offset = m * (item.scales->bytes / item.matrices);
+    const uint64_t groups = item.columns / 32, whole = item.whole_columns() / 32;
+    const uint64_t first = item.source->slice.first_column / 32;
+    const uint64_t scales_offset =
+        (item.first_matrix + m) * (item.scales->bytes / item.stored_matrices);
     std::vector<std::byte> scales(groups);
     for (uint64_t r = rows.first; r < rows.last; ++r) {
-      const uint64_t row = item.source->pick.row(r);
-      Status status = read(nibbles.info, nibbles.offset + row * groups * 16, groups * 16);
-      if (status.ok())
-        status = checkpoint_.read(*item.scales, scales_offset + row * groups, scales);
+      const uint64_t group = item.stored_row(r) * whole + first;
+      Status status = read(nibbles.info, nibbles.offset + group * 16, groups * 16);
+      if (status.ok()) status = checkpoint_.read(*item.scales, scales_offset + group, scales);
       if (!status.ok()) return status;
       for (uint64_t g = 0; g < groups; ++g)
         pack_mxfp4(scales[g], row_.data() + g * 16,
@@ -146,13 +159,15 @@ class Copier {
   Status copy_floats(const WeightItem& item, float* to) {
     const TensorInfo& info = *item.tensors[0];
     const RowPick& pick = item.source->pick;
-    const uint64_t stored = pick.whole() ? item.columns : pick.total;
+    const uint64_t stored = pick.whole() ? item.whole_rows() : pick.total;
+    const uint64_t first = item.source->slice.first_matrix;
     if (Status status = read(info, 0, info.bytes); !status.ok()) return status;
-    floats_.resize(item.rows * stored);
+    floats_.resize(item.whole_matrices() * stored);
     dequantize_row(info.dtype, row_.data(), floats_.data(), floats_.size());
     for (uint64_t r = 0; r < item.rows; ++r) {
       for (uint64_t c = 0; c < item.columns; ++c)
-        to[r * item.columns + c] = floats_[r * stored + pick.row(c)] + item.source->add;
+        to[r * item.columns + c] =
+            floats_[(first + r) * stored + item.stored_row(c)] + item.source->add;
     }
     return Status();
   }
@@ -177,7 +192,9 @@ void place(const WeightItem& item, const std::byte* copies) {
                   .packed = item.is_packed(),
                   .rows = int64_t(item.rows),
                   .columns = int64_t(item.columns),
-                  .row_bytes = item.is_packed() ? item.packed_bytes : item.row_bytes,
+                  .row_bytes = item.is_packed()          ? item.packed_bytes
+                               : item.is_used_in_place() ? item.stored_row_bytes
+                                                         : item.row_bytes,
                   .matrix_bytes = item.matrix_bytes};
 }
 

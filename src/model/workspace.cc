@@ -54,7 +54,10 @@ void take_feed_forward(Ruler& ruler, const ModelConfig& c, uint64_t tokens, Work
 
 void take_logits(Ruler& ruler, const ModelConfig& c, uint64_t rows, Workspace& w) {
   ruler.take(w.picked, rows * c.dim);
-  ruler.take(w.logits, rows * c.vocabulary);
+  ruler.take(w.logits, rows * c.all_words());
+  if (!c.is_shard()) return;
+  ruler.take(w.words, rows * c.words_max());
+  ruler.take(w.gathered, uint64_t(c.shard.ranks) * rows * c.words_max());
 }
 
 // The largest input of a product.
@@ -94,7 +97,11 @@ Workspace Workspace::lay_out(const ModelConfig& c, const BatchLimits& limits, st
   ruler.take(w.normed, c.pre_norm ? tokens * c.dim : 0);
   ruler.take(w.ffn_normed, c.parallel_residual ? tokens * c.dim : 0);
   if (!c.parallel_residual) w.ffn_normed = w.normed;
-  ruler.take(w.part, c.post_norm || c.experts.shared_dim > 0 ? tokens * c.dim : 0);
+  const bool has_part = c.post_norm || c.experts.shared_dim > 0 || c.is_shard();
+  ruler.take(w.part, has_part ? tokens * c.dim : 0);
+  ruler.take(w.own_ids, c.is_shard() ? tokens : 0);
+  ruler.take(w.squares, c.is_shard() && c.qk_norm == QkNorm::kWhole ? 2 * tokens : 0);
+  ruler.take(w.mixed, c.is_shard() && c.has_experts() ? tokens * c.dim : 0);
   ruler.take(w.cells, quantizes ? cell_bytes(c, tokens) : 0);
   ruler.take(w.hidden_cells, quantizes ? hidden_cell_bytes(c, tokens) : 0);
   const size_t shared = ruler.place();

@@ -30,6 +30,10 @@ struct Workspace {
   float* normed = nullptr;            // [T, dim] what a part reads
   float* ffn_normed = nullptr;        // [T, dim] the same memory, but for parallel residuals
   float* part = nullptr;              // [T, dim] what a part gives, where it is not added at once
+  // Of a shard (exchange.h).
+  int32_t* own_ids = nullptr;  // [T] in this rank's part of the embedding; 0 for others' words
+  float* squares = nullptr;    // [2, T] of queries and keys that are normed as one row
+  float* mixed = nullptr;      // [T, dim] what this rank's experts give
   // Attention.
   float* queries = nullptr;   // [T, heads, head_dim]
   float* keys = nullptr;      // [T, kv_heads, head_dim]
@@ -50,8 +54,10 @@ struct Workspace {
   std::byte* cells = nullptr;
   std::byte* hidden_cells = nullptr;  // the same of the hidden layer, or of the slots
   // Logits. L: limits.logit_rows.
-  float* picked = nullptr;  // [L, dim]
-  float* logits = nullptr;  // [L, vocabulary]
+  float* picked = nullptr;    // [L, dim]
+  float* logits = nullptr;    // [L, vocabulary] of the whole model
+  float* words = nullptr;     // [L, words_max] a shard's own logits
+  float* gathered = nullptr;  // [ranks, L, words_max] all shards'
 
   // Lays the arrays out from `base` on; with null they only count. Each begins on a cache line.
   // With `quantizes` there is room for `cells`.

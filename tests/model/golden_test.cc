@@ -5,119 +5,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
-#include <ostream>
 #include <set>
 
-#include "base/json_cursor.h"
-#include "base/os_file.h"
 #include "model/architecture.h"
+#include "model/golden_model.h"
 #include "model/model_runner.h"
 
 namespace llmos::test {
 namespace {
 
-const std::string kModels = std::string(LLMOS_SOURCE_DIR) + "/tests/golden/models/";
-
 constexpr size_t kWhole = 512;  // a chunk that holds every case
 
-struct Case {
-  std::string name;
-  std::vector<TokenId> prompt, greedy, all;  // all: prompt, then greedy
-  double gap_min = 0;
-  uint32_t context = 0;
-  std::vector<size_t> positions;
-  std::vector<float> logits;  // [positions, vocabulary]
-};
-
-std::vector<TokenId> ids_of(const JsonCursor& cursor) {
-  std::vector<TokenId> ids;
-  for (const Json& item : cursor.items().value()) ids.push_back(TokenId(*item.if_int64()));
-  return ids;
-}
-
-class Golden {
- public:
-  explicit Golden(const std::string& name) : folder_(kModels + name + "/") {
-    json_ = parse_json(os::read_file(folder_ + "golden.json", 1 << 20).value()).value();
-    const JsonCursor root(json_, "golden");
-    vocabulary = size_t(root["vocab_size"].integer().value());
-    tolerance = root["tolerance"].number().value();
-    const size_t count = root["cases"].items().value().size();
-    for (size_t i = 0; i < count; ++i) cases.push_back(read_case(root["cases"][i]));
-  }
-
-  // The path of its "hf" or "gguf" form; empty where it has none.
-  std::string path(std::string_view kind) const {
-    const std::string file(JsonCursor(json_, "golden")["files"][kind].string_or("").value());
-    return file.empty() ? file : folder_ + file;
-  }
-
-  size_t vocabulary = 0;
-  double tolerance = 0;
-  std::vector<Case> cases;
-
- private:
-  Case read_case(const JsonCursor& json) const {
-    Case result;
-    result.name = json["name"].string().value();
-    result.prompt = ids_of(json["prompt_ids"]);
-    result.greedy = ids_of(json["greedy_ids"]);
-    result.all = result.prompt;
-    result.all.insert(result.all.end(), result.greedy.begin(), result.greedy.end());
-    result.gap_min = json["greedy_gap_min"].number().value();
-    result.context = uint32_t(json["context"].integer().value());
-    for (const TokenId position : ids_of(json["positions"]))
-      result.positions.push_back(size_t(position));
-    const std::string bytes =
-        os::read_file(folder_ + std::string(json["logits_file"].string().value()), 1 << 24).value();
-    result.logits.resize(result.positions.size() * vocabulary);
-    std::memcpy(result.logits.data(),
-                bytes.data() + size_t(json["logits_offset"].integer().value()),
-                result.logits.size() * sizeof(float));
-    return result;
-  }
-
-  std::string folder_;
-  Json json_;
-};
-
-double largest_difference(const Golden& golden, const Case& c, std::span<const float> logits) {
-  double largest = 0;
-  for (size_t i = 0; i < c.positions.size(); ++i) {
-    for (size_t v = 0; v < golden.vocabulary; ++v) {
-      const double expected = c.logits[i * golden.vocabulary + v];
-      const double found = logits[c.positions[i] * golden.vocabulary + v];
-      // Written so that NaN counts as a difference.
-      if (!(std::abs(found - expected) <= largest)) largest = std::abs(found - expected);
-    }
-  }
-  return largest;
-}
-
-struct Variant {
-  std::string model, kind;
-  friend std::ostream& operator<<(std::ostream& out, const Variant& v) {
-    return out << v.model << "_" << v.kind;
-  }
-};
-
-std::vector<Variant> variants() {
-  std::vector<Variant> result;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(kModels, ignored)) {
-    if (!std::filesystem::exists(entry.path() / "golden.json")) continue;
-    const std::string name = entry.path().filename();
-    for (const char* kind : {"gguf", "hf"}) {
-      if (!Golden(name).path(kind).empty()) result.push_back({name, kind});
-    }
-  }
-  std::sort(result.begin(), result.end(), [](const Variant& a, const Variant& b) {
-    return std::tie(a.model, a.kind) < std::tie(b.model, b.kind);
-  });
-  return result;
-}
+using Case = GoldenCase;
+using Variant = GoldenVariant;
 
 class GoldenModels : public testing::TestWithParam<Variant> {
  protected:
@@ -142,7 +42,7 @@ TEST_P(GoldenModels, LogitsAndGreedyTokensAreTheReferences) {
   for (const Case& c : golden.cases) {
     SCOPED_TRACE(c.name);
     const std::vector<float> logits = runner->logits(c.all, kWhole, c.context);
-    EXPECT_LE(largest_difference(golden, c, logits), golden.tolerance);
+    EXPECT_LE(golden.largest_difference(c, logits), golden.tolerance);
     expect_greedy(c, runner->greedy(c.prompt, c.greedy.size(), kWhole, c.context));
   }
 }
@@ -249,7 +149,7 @@ TEST_P(PackedGoldenModels, RepackedWeightsGiveTheSameButForRounding) {
 }
 
 std::vector<Variant> packed_variants() {
-  std::vector<Variant> result = variants();
+  std::vector<Variant> result = golden_variants();
   std::erase_if(result, [](const Variant& variant) {
     const Checkpoint checkpoint =
         Checkpoint::open(Golden(variant.model).path(variant.kind)).value();
@@ -265,13 +165,13 @@ std::string name_of(const testing::TestParamInfo<Variant>& variant) {
   return variant.param.model + "_" + variant.param.kind;
 }
 
-INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(variants()), name_of);
+INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(golden_variants()), name_of);
 INSTANTIATE_TEST_SUITE_P(, PackedGoldenModels, testing::ValuesIn(packed_variants()), name_of);
 
 // What the tests above cover: every architecture, from both kinds of files.
 TEST(GoldenModelsFolder, HoldsEveryArchitectureInBothKinds) {
   std::set<std::string> found;
-  for (const Variant& variant : variants()) {
+  for (const Variant& variant : golden_variants()) {
     const Checkpoint checkpoint =
         Checkpoint::open(Golden(variant.model).path(variant.kind)).value();
     found.insert(read_model(checkpoint).value().config.architecture + " " + variant.kind);

@@ -20,11 +20,11 @@ Result<std::unique_ptr<ModelRunner>> ModelRunner::open(const std::string& path,
   Result<Transformer> model =
       Transformer::load(*checkpoint, *runner->device_,
                         {.tokens = options.batch_tokens, .logit_rows = options.batch_tokens},
-                        nullptr, options.repack);
+                        nullptr, options.repack, options.ranks);
   if (!model.ok()) return model.status();
   runner->model_ = std::make_unique<Transformer>(*std::move(model));
   const Result<BlockLayout> layout =
-      kv_layout(runner->model_->config(), options.kv_dtype, options.block_tokens);
+      kv_layout(runner->model_->shard(), options.kv_dtype, options.block_tokens);
   if (!layout.ok()) return layout.status();
   Result<Buffer> memory = runner->device_->allocate(layout->block_bytes() *
                                                     (options.cache_tokens / options.block_tokens));

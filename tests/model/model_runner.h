@@ -22,6 +22,7 @@ struct RunnerOptions {
   uint32_t cache_tokens = 2048;
   WeightSource* source = nullptr;
   bool repack = false;
+  Communicator* ranks = nullptr;  // of a shard
 };
 
 // A sequence's part of a step.
