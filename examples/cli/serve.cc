@@ -36,6 +36,8 @@ const Usage& usage() {
           {"--sequences", "N", "most sequences in one step (default 16)"},
           {"--queue", "N", "most sequences that wait (default 1024)"},
           {"--kv-bytes", "N", "memory for keys and values (default: 16 quarter contexts)"},
+          {"--swap", "DIR", "where sequences go that make room (default: computed again)"},
+          {"--swap-bytes", "N", "of its file, at most (default: 4 times --kv-bytes)"},
           {"--policy", "NAME", "mlfq (default), fcfs, sjf, priority, fair, ..."},
           {"--deadline", "S", "a request ends after so many seconds (default 600; 0: never)"},
           {"--drain", "S", "at SIGTERM, what runs may go on so long (default 30)"},
@@ -65,6 +67,8 @@ llmos::EngineOptions engine_options(const Arguments& arguments) {
   options.threads = uint32_t(arguments.natural("--threads", 0));
   options.context = uint32_t(arguments.natural("--ctx", 0));
   options.cache.bytes = arguments.natural("--kv-bytes", 0, UINT64_MAX);
+  options.cache.swap_directory = arguments.text("--swap");
+  options.cache.swap_bytes = arguments.natural("--swap-bytes", 0, UINT64_MAX);
   options.scheduler.policy = arguments.text("--policy");
   options.scheduler.sequences_max = uint32_t(arguments.natural("--sequences", 0));
   options.scheduler.queue_max = uint32_t(arguments.natural("--queue", options.scheduler.queue_max));

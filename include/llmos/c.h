@@ -89,10 +89,15 @@ typedef struct llmos_engine_options {
   int no_prefix_cache;
   int64_t waiting_ms_max;
   int overlap;
+  const char* swap_directory;
+  uint64_t swap_bytes;
 } llmos_engine_options;
 
-#define LLMOS_ENGINE_OPTIONS_INIT \
-  { sizeof(llmos_engine_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0 }
+#define LLMOS_ENGINE_OPTIONS_INIT                                                                \
+  {                                                                                              \
+    sizeof(llmos_engine_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, \
+        0, NULL, 0                                                                               \
+  }
 
 typedef struct llmos_message {
   const char* role;

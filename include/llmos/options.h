@@ -85,6 +85,13 @@ struct CacheOptions {
   uint32_t block_tokens{16};
   // Keeps what was computed, for requests of the same tenant that begin alike. Default on.
   bool prefix{true};
+  // A directory on a disk, for one scratch file without a name that goes with the engine: sequences
+  // that make room for others are written there, where that costs less than to compute them again.
+  // Empty, the default: they are computed again. Not a file system in memory, which would free
+  // nothing.
+  std::string swap_directory{};
+  // That file's bytes, at most; 0: four times the memory for keys and values.
+  uint64_t swap_bytes{};
 };
 
 struct SchedulerOptions {
@@ -111,7 +118,8 @@ struct EngineOptions {
   uint32_t threads{};
   // Parts into which the model is divided, each with threads, weights and memory of its own, as one
   // for each NUMA node; 0 or 1: it is not. Each has its share of `threads`. Requests that are
-  // suspended leave what was computed behind. Some models cannot be divided into some numbers.
+  // suspended leave what was computed behind, and nothing is swapped. Some models cannot be divided
+  // into some numbers.
   uint32_t ranks{};
   // How long a part may be missing before what runs ends with an error that names it.
   Millis rank_timeout{30'000};

@@ -123,6 +123,8 @@ EngineOptions to_options(const llmos_engine_options& c) {
   options.cache.prefix = c.no_prefix_cache == 0;
   options.scheduler.waiting_max = Millis(c.waiting_ms_max);
   options.overlap = c.overlap != 0;
+  options.cache.swap_directory = text_or_empty(c.swap_directory);
+  options.cache.swap_bytes = c.swap_bytes;
   return options;
 }
 

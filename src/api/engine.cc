@@ -10,6 +10,7 @@
 #include "api/model_files.h"
 #include "api/model_info.h"
 #include "base/check.h"
+#include "base/os_disk.h"
 #include "base/text.h"
 #include "model/architecture.h"
 
@@ -50,6 +51,11 @@ Status check_options(const EngineOptions& options) {
   if (options.rank_timeout.count() <= 0) {
     return {Code::kInvalid, "rank_timeout: expected a time above 0"};
   }
+  if (options.ranks > 1 && !options.cache.swap_directory.empty()) {
+    return {Code::kUnsupported,
+            "ranks: each has a part of every block, which cannot be swapped; "
+            "choose one of ranks and cache.swap_directory"};
+  }
   return {};
 }
 
@@ -57,6 +63,29 @@ Status check_options(const EngineOptions& options) {
 uint64_t default_blocks(uint32_t context, uint32_t sequences, uint32_t block_tokens) {
   const auto blocks = [&](uint64_t tokens) { return (tokens + block_tokens - 1) / block_tokens; };
   return std::max(blocks(context), sequences * blocks(context / 4 + 1));
+}
+
+// Null when none is wanted.
+Result<std::unique_ptr<Tier>> open_tier(const CacheOptions& options, const BlockPool& pool) {
+  std::unique_ptr<Tier> none;
+  if (options.swap_directory.empty()) return none;
+  if (os::is_in_memory(options.swap_directory)) {
+    return Status(
+        Code::kInvalid,
+        (Text() << "cache.swap_directory: expected a directory on a disk, found "
+                << options.swap_directory << ", which lies in memory: swapping to it frees nothing")
+            .str());
+  }
+  auto file = create_swap_file(options.swap_directory);
+  if (!file.ok()) return file.status();
+  constexpr uint64_t kTimesMemory = 4;
+  const size_t block = pool.layout().block_bytes();
+  const uint64_t bytes = options.swap_bytes
+                             ? options.swap_bytes
+                             : kTimesMemory * pool.capacity() * (block + FileTier::kAlignment);
+  auto tier = FileTier::create(*std::move(file), {.block_bytes = block, .bytes_max = bytes});
+  if (!tier.ok()) return tier.status();
+  return std::unique_ptr<Tier>(*std::move(tier));
 }
 
 std::vector<TokenId> model_ends(const std::optional<Tokenizer>& tokenizer) {
@@ -179,6 +208,8 @@ class Opening {
                     .choices_max = s.queue_max,
                     .stream_tokens = options_.stream_tokens,
                     .model_ends = model_ends(impl_.tokenizer)};
+    Result<std::unique_ptr<Tier>> tier = open_tier(options_.cache, *impl_.pool);
+    if (!tier.ok()) return tier.status();
     impl_.mailbox = std::make_shared<engine::Mailbox>(s.queue_max);
     const double stall = std::chrono::duration<double>(options_.reader_stall_max).count();
     auto core = engine::Core::create(
@@ -191,7 +222,7 @@ class Opening {
          .reader_stall_seconds = stall,
          .overlap = options_.overlap,
          .prefix = options_.cache.prefix},
-        *impl_.executor, *impl_.pool, *impl_.mailbox, impl_.meters, real_clock());
+        *impl_.executor, *impl_.pool, *impl_.mailbox, impl_.meters, real_clock(), *std::move(tier));
     if (!core.ok()) return core.status();
     impl_.loop = std::make_unique<engine::Loop>(*std::move(core), *impl_.mailbox);
     return {};

@@ -173,6 +173,17 @@ Result<File> File::open(const std::string& path, OpenMode mode) {
   return file;
 }
 
+Result<File> File::scratch(const std::string& directory) {
+  constexpr mode_t kMine = 0600;
+  const std::string path = temporary_name(directory + "/llmos_scratch");
+  const int descriptor = retry_interrupted(
+      [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMine); });
+  if (descriptor < 0) return failed("create", path, errno);
+  File file(descriptor, path);
+  if (::unlink(path.c_str()) != 0) return failed("remove", path, errno);
+  return file;
+}
+
 File::File(File&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
 

@@ -34,6 +34,10 @@ enum class OpenMode : uint8_t {
 class File {
  public:
   static Result<File> open(const std::string& path, OpenMode mode);
+  // An empty file for reading and writing in `directory` that only this process sees: its name is
+  // taken away at once (and its place on the disk when it is closed, whatever ends the process),
+  // its mode lets nobody else in.
+  static Result<File> scratch(const std::string& directory);
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
   ~File();

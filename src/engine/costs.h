@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// CostMeter: what a step costs, learned from the steps that were run. Least squares over four
-// numbers of a step, with steps forgotten slowly; what cannot be told apart yet keeps its first
-// guess.
+// CostMeter: what a step costs, learned from the steps that were run (predict/step_cost_fit.h), in
+// the scheduler's terms.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "llmos/extend.h"
+#include "predict/step_cost_fit.h"
 
 namespace llmos::engine {
 
 class CostMeter {
  public:
-  explicit CostMeter(const SchedulingCosts& first) : costs_(first) {}
+  // `first`: before anything was measured. Its limits stay; its costs are to be above zero.
+  explicit CostMeter(const SchedulingCosts& first)
+      : costs_(first), fit_({first.step, first.prompt_token, first.decode, first.context_token}) {}
 
   // True when costs() has changed: every kRefit steps.
   bool observe(uint32_t prompt_tokens, uint32_t decodes, uint64_t context_tokens, double seconds);
@@ -22,17 +23,10 @@ class CostMeter {
   const SchedulingCosts& costs() const { return costs_; }
 
  private:
-  static constexpr size_t kTerms = 4;  // a step, a prompt token, a decode, a token of context
   static constexpr uint32_t kRefit = 64;
-  // Weight of a step after one more: half of it is gone after some 700.
-  static constexpr double kKept = 0.999;
-  using Row = std::array<double, kTerms>;
-
-  void fit();
 
   SchedulingCosts costs_;
-  std::array<Row, kTerms> moments_{};  // weighted sums of products
-  Row targets_{};                      // weighted sums of products with the seconds
+  predict::StepCostFit fit_;
   uint32_t seen_ = 0;
 };
 

@@ -2,7 +2,6 @@
 #include "kv/tier.h"
 
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -47,10 +46,9 @@ uint64_t sum_of(const RecordHeader& header) {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockFile>> create_swap_file(const std::string& path) {
-  Result<os::File> file = os::File::open(path, os::OpenMode::kCreate);
+Result<std::unique_ptr<BlockFile>> create_swap_file(const std::string& directory) {
+  Result<os::File> file = os::File::scratch(directory);
   if (!file) return file.status();
-  std::remove(path.c_str());  // stays open; a system that refuses keeps the name until the next run
   return std::unique_ptr<BlockFile>(std::make_unique<OsBlockFile>(*std::move(file)));
 }
 
@@ -60,7 +58,7 @@ Result<std::unique_ptr<FileTier>> FileTier::create(std::unique_ptr<BlockFile> fi
       << options.block_bytes << " bytes in a block";
   const uint64_t record = kHeaderBytes + options.block_bytes;
   const uint64_t stride = (record + kAlignment - 1) / kAlignment * kAlignment;
-  const uint64_t slots = std::min<uint64_t>(options.bytes_max / stride, UINT32_MAX - 1);
+  const uint64_t slots = std::min<uint64_t>(options.bytes_max / stride, kSlotsMax);
   if (slots == 0) {
     return Status(Code::kInvalid,
                   (Text() << file->path() << ": expected room for a block of " << bytes_text(stride)

@@ -43,9 +43,8 @@ class BlockFile {
   virtual const std::string& path() const = 0;
 };
 
-// Made new (or emptied) at `path`; removed from the directory at once where the system allows, so
-// that no crash leaves it behind.
-Result<std::unique_ptr<BlockFile>> create_swap_file(const std::string& path);
+// In this directory, without a name there: no crash leaves it behind, and nobody else opens it.
+Result<std::unique_ptr<BlockFile>> create_swap_file(const std::string& directory);
 
 struct FileTierOptions {
   size_t block_bytes = 0;
@@ -62,6 +61,9 @@ class FileTier final : public Tier {
  public:
   static constexpr size_t kHeaderBytes = 64;
   static constexpr size_t kAlignment = 4096;
+  // What is beyond is not used: 16 million blocks are more than any memory's work, and what is kept
+  // of each here, 12 bytes with the swapper's, stays bounded.
+  static constexpr uint32_t kSlotsMax = 1u << 24;
 
   // kInvalid: no block fits into bytes_max.
   static Result<std::unique_ptr<FileTier>> create(std::unique_ptr<BlockFile> file,

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "api/golden_model.h"
+#include "base/os_disk.h"
 #include "base/rng.h"
 #include "llmos/queue.h"
 #include "support/temp_dir.h"
@@ -49,8 +50,38 @@ TEST(Engine, RanksGiveTheTokensOfOne) {
       Engine::open(golden_path("llama2/model.gguf"), {.threads = 1, .ranks = 4});
   EXPECT_EQ(refused.status().code(), Code::kInvalid);
   EXPECT_THAT(refused.status().message(), HasSubstr("this model can have 1, 2, 3"));
+  const Result<Engine> swapping =
+      Engine::open("nowhere", {.ranks = 2, .cache = {.swap_directory = "/tmp"}});
+  EXPECT_EQ(swapping.status().code(), Code::kUnsupported);
   EXPECT_EQ(Engine::open("nowhere", {.ranks = 1000}).status().code(), Code::kInvalid);
   EXPECT_EQ(Engine::open("nowhere", {.rank_timeout = Millis(0)}).status().code(), Code::kInvalid);
+}
+
+// More sequences than the memory holds: those that make room come back from a file.
+TEST(Engine, SwapsToAFile) {
+  const TempDir dir;
+  if (os::is_in_memory(dir.path())) GTEST_SKIP() << dir.path() << " lies in memory";
+  const CacheOptions small{.bytes = 72 << 10, .block_tokens = 4, .swap_directory = dir.path()};
+  Engine engine = open_engine({.cache = small});
+  EXPECT_EQ(dir.entry_count(), 0u) << "the file has no name";
+  const std::vector<TokenId> expected = engine.generate(greedy(kPrompt, 60)).value().tokens;
+  std::vector<Stream> streams;
+  for (int i = 0; i < 8; ++i) streams.push_back(engine.submit(greedy(kPrompt, 60)).value());
+  uint64_t preemptions = 0;
+  for (Stream& stream : streams) {
+    const Reply reply = stream.wait().value();
+    EXPECT_EQ(reply.tokens, expected);
+    preemptions += reply.usage.preemptions;
+  }
+  EXPECT_GT(preemptions, 0u);
+  const Metrics metrics = engine.metrics();
+  EXPECT_EQ(metrics.preemptions, preemptions);
+  EXPECT_EQ(metrics.swap_failures, 0u);
+  EXPECT_THAT(engine.metrics_text(), HasSubstr("llmos_swapped_bytes_total"));
+  EngineOptions bad{.cache = {.swap_directory = dir / "none"}};
+  EXPECT_EQ(Engine::open(golden_path("llama2/model.gguf"), bad).status().code(), Code::kNotFound);
+  bad.cache = {.swap_directory = dir.path(), .swap_bytes = 1};
+  EXPECT_EQ(Engine::open(golden_path("llama2/model.gguf"), bad).status().code(), Code::kInvalid);
 }
 
 TEST(Engine, StreamsEveryTokenOnce) {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "api/golden_model.h"
+#include "base/os_disk.h"
 #include "base/rng.h"
 #include "engine/soak_time.h"
 #include "llmos/engine.h"
@@ -128,10 +129,15 @@ TEST(Soak, ManyUsersOfASmallEngine) {
     known = catalogue(engine, rng);
   }
   const auto time = test::soak_time(6) / 2;
+  const std::string swap = os::is_in_memory(dir.path()) ? "" : dir.path();
   for (const bool overlap : {false, true}) {
     Engine engine =
         Engine::open(path, {.threads = 1,
-                            .cache = {.bytes = 1 << 18, .block_tokens = 4},  // two or three of them
+                            // Two or three of them; the others go to a file that is soon full.
+                            .cache = {.bytes = 1 << 18,
+                                      .block_tokens = 4,
+                                      .swap_directory = swap,
+                                      .swap_bytes = 1 << 18},
                             .scheduler = {.sequences_max = 6, .step_tokens = 24, .queue_max = 32},
                             .stream_tokens = 4,
                             .overlap = overlap})

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -161,6 +162,18 @@ TEST_F(OsFile, MoveHandsTheDescriptorOver) {
   first = std::move(second);
   EXPECT_TRUE(first.write("y").ok());
   EXPECT_EQ(content_of(dir_ / "a"), "xy");
+}
+
+TEST_F(OsFile, ScratchFilesHaveNoName) {
+  Result<File> file = File::scratch(dir_.path());
+  ASSERT_TRUE(file.ok()) << file.status().to_string();
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+  const std::array<std::byte, 3> written{std::byte{1}, std::byte{2}, std::byte{3}};
+  ASSERT_TRUE(file->write_at(5, written).ok());
+  std::array<std::byte, 3> read{};
+  ASSERT_TRUE(file->read_at(5, read).ok());
+  EXPECT_EQ(read, written);
+  EXPECT_EQ(File::scratch(dir_ / "none").status().code(), Code::kNotFound);
 }
 
 TEST(OsTransfer, ContinuesAfterSignalsAndPartialCalls) {

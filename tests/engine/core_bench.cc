@@ -78,6 +78,30 @@ std::unique_ptr<Tier> make_tier(const BlockPool& pool, uint32_t slots,
       .value();
 }
 
+void spoil(FileContent& content, Rng& rng) {
+  const std::lock_guard lock(content.mutex);
+  switch (rng.below(6)) {
+    case 0:
+      content.bytes.resize(content.bytes.size() / 2);
+      break;
+    case 1:
+      if (!content.bytes.empty()) content.bytes[rng.below(content.bytes.size())] ^= std::byte{1};
+      break;
+    case 2:
+      content.writes_left = int64_t(rng.below(8));
+      break;
+    case 3:
+      content.reads_left = int64_t(rng.below(8));
+      break;
+    case 4:
+      content.bytes_max = rng.below(1 << 16);
+      break;
+    default:
+      content.writes_left = content.reads_left = INT64_MAX;
+      content.bytes_max = UINT64_MAX;
+  }
+}
+
 std::vector<TokenId> read_all(StreamState& stream, uint32_t choice) {
   std::vector<TokenId> tokens;
   std::vector<TokenScore> tops;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/rng.h"
 #include "engine/core.h"
 #include "kv/faulty_file.h"
 
@@ -51,6 +52,10 @@ class CoreBench {
 // A tier of `slots` blocks of the pool, in a file of memory that a test can spoil.
 std::unique_ptr<Tier> make_tier(const BlockPool& pool, uint32_t slots,
                                 std::shared_ptr<FileContent> content);
+
+// A fault of a disk, chosen at random: it ends too early, has other bits, fails or is full, or is
+// whole again.
+void spoil(FileContent& content, Rng& rng);
 
 // The tokens of one choice that wait in the stream.
 std::vector<TokenId> read_all(engine::StreamState& stream, uint32_t choice = 0);

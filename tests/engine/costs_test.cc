@@ -11,7 +11,7 @@ namespace {
 
 TEST(CostMeter, FindsTheCostsOfALinearEngine) {
   Rng rng(test::seed("costs"));
-  CostMeter meter({});
+  CostMeter meter({.step = 1e-3, .prompt_token = 1e-4, .decode = 1e-4, .context_token = 1e-8});
   for (int i = 0; i < 4000; ++i) {
     const auto prompt = uint32_t(rng.bernoulli(0.3) ? rng.below(500) : 0);
     const auto decodes = uint32_t(rng.below(16));
@@ -26,11 +26,20 @@ TEST(CostMeter, FindsTheCostsOfALinearEngine) {
   EXPECT_NEAR(meter.costs().context_token, 1e-7, 2e-8);
 }
 
-TEST(CostMeter, KeepsItsGuessOfWhatItHasNotSeen) {
-  CostMeter meter({.step = 1, .prompt_token = 7});
-  for (int i = 0; i < 640; ++i) meter.observe(0, 1, 0, 0.5);
-  EXPECT_EQ(meter.costs().prompt_token, 7);
-  EXPECT_NEAR(meter.costs().step + meter.costs().decode, 0.5, 1e-3);
+// In proportion: a machine twice as slow at what was seen is so at the rest.
+TEST(CostMeter, ScalesItsGuessOfWhatItHasNotSeen) {
+  CostMeter meter({.step = 1, .prompt_token = 7, .decode = 1, .context_token = 1e-6});
+  meter.set_swap_token(3);
+  for (int i = 0; i < 640; ++i) meter.observe(0, 1, 0, 4);
+  EXPECT_NEAR(meter.costs().prompt_token, 14, .5);
+  EXPECT_NEAR(meter.costs().step + meter.costs().decode, 4, .01);
+  EXPECT_EQ(meter.costs().swap_token, 3);
+}
+
+TEST(CostMeter, AStepNeverSeemsToBeFree) {
+  CostMeter meter({.step = 1e-3, .prompt_token = 1e-4, .decode = 1e-4, .context_token = 1e-8});
+  for (int i = 0; i < 640; ++i) meter.observe(0, 1, 0, 0);
+  EXPECT_GT(meter.costs().step, 0);
 }
 
 }  // namespace

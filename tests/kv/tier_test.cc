@@ -3,14 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <map>
 #include <vector>
 
 #include "base/rng.h"
 #include "faulty_file.h"
+#include "support/temp_dir.h"
 #include "support/test_seed.h"
 
 namespace llmos {
@@ -112,16 +111,15 @@ TEST(FileTier, AFullDiskIsAStatus) {
 }
 
 TEST(FileTier, AFileOfTheSystem) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("llmos_tier_" + std::to_string(test::seed("tier path") ^ uint64_t(getpid())));
-  auto file = create_swap_file(path.string());
+  const test::TempDir dir;
+  auto file = create_swap_file(dir.path());
   ASSERT_TRUE(file.ok()) << file.status().to_string();
-  EXPECT_FALSE(std::filesystem::exists(path)) << "no crash can leave it behind";
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path())) << "no crash can leave it behind";
   auto tier = FileTier::create(*std::move(file), {.block_bytes = kBytes, .bytes_max = 1 << 20});
   ASSERT_TRUE((*tier)->write(7, block_of(9)).ok());
   EXPECT_EQ(read_code(**tier, 7), Code::kOk);
   EXPECT_EQ(read_code(**tier, 8), Code::kCorrupt);
-  EXPECT_FALSE(create_swap_file("/nonexistent/directory/file").ok());
+  EXPECT_FALSE(create_swap_file("/nonexistent/directory").ok());
 }
 
 // Random writes, reads and damage against a map of what each slot should hold.

@@ -6,6 +6,7 @@
 //   LLMOS_DYNAMIC_SHARED(T, name)         the dynamic one, aligned to 16 bytes
 //   LLMOS_BARRIER(id, threads)            a named barrier of part of the block
 //   LAUNCH(kernel, grid, block, smem, stream, args...)
+//   LLMOS_UNROLL                          before a loop whose bounds are constants
 //   LLMOS_CUDA_SPACE                      the namespace: both builds may be in one program
 #pragma once
 
@@ -19,6 +20,7 @@
   #include <cuda_runtime.h>
 
   #define LLMOS_CUDA_SPACE cuda
+  #define LLMOS_UNROLL _Pragma("unroll")
   #define LLMOS_BARRIER(id, threads) \
     asm volatile("bar.sync %0, %1;" ::"r"(unsigned(id)), "r"(unsigned(threads)) : "memory")
   #define LLMOS_SHARED(T, name, count) __shared__ __align__(16) T name[count]
@@ -30,6 +32,7 @@
 #else
   #include "kernels/cuda/emu/words.h"
   #define LLMOS_CUDA_SPACE cuda_emu
+  #define LLMOS_UNROLL
 #endif
 
 namespace llmos::kernels::LLMOS_CUDA_SPACE {

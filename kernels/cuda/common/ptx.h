@@ -111,6 +111,12 @@ __device__ inline float unpack_f16(uint16_t bits) { return __half2float(__ushort
 __device__ inline uint8_t pack_e4m3(float x) {
   return uint8_t(__nv_cvt_float_to_fp8(x, __NV_SATFINITE, __NV_E4M3));
 }
+// a - b of two bf16 in a word: a * 1 + (-b), which both architectures have.
+__device__ inline uint32_t sub_bf16x2(uint32_t a, uint32_t b) {
+  uint32_t d;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(0x3f803f80u), "r"(b ^ 0x80008000u));
+  return d;
+}
 // Two e4m3, the first in the low byte, as two f16: exact.
 __device__ inline uint32_t e4m3_to_f16(uint16_t pair) {
   const __half2_raw v = __nv_cvt_fp8x2_to_halfraw2(pair, __NV_E4M3);
@@ -133,6 +139,7 @@ using emu::pack_e4m3;
 using emu::pack_f16;
 using emu::spin_pause;
 using emu::store_release;
+using emu::sub_bf16x2;
 using emu::unpack_f16;
 
 inline Vec16 load16(const void* p) {

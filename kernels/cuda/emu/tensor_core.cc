@@ -121,6 +121,10 @@ void spin_pause() { Block::current().spin(); }
 uint32_t pack_bf16(float low, float high) {
   return f32_to_bf16(low) | uint32_t{f32_to_bf16(high)} << 16;
 }
+uint32_t sub_bf16x2(uint32_t a, uint32_t b) {
+  return pack_bf16(bf16_to_f32(uint16_t(a)) - bf16_to_f32(uint16_t(b)),
+                   bf16_to_f32(uint16_t(a >> 16)) - bf16_to_f32(uint16_t(b >> 16)));
+}
 uint32_t pack_f16(float low, float high) {
   return f32_to_f16(low) | uint32_t{f32_to_f16(high)} << 16;
 }

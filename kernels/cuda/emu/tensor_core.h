@@ -27,6 +27,7 @@ unsigned load_acquire(const unsigned* at);
 void spin_pause();
 
 uint32_t pack_bf16(float low, float high);
+uint32_t sub_bf16x2(uint32_t a, uint32_t b);
 uint32_t pack_f16(float low, float high);
 float unpack_f16(uint16_t bits);
 uint8_t pack_e4m3(float x);  // saturates at 448
