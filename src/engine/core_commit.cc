@@ -308,11 +308,13 @@ void Core::blame(Step& step) {
   if (failures_ == kReopenAfter) reopen();
 }
 
-// What the device held is lost: everybody in it is computed again.
+// What the device held is lost: everybody in it is computed again. Nobody is a suspect any more: one
+// at fault will show it again.
 void Core::reopen() {
   meters_.reopened.add();
   const Status status = executor_.reopen();
   if (!status.ok()) return end_all(status);
+  suspects_.clear();
   for (LiveSequence* sequence : by_index_) {
     if (!sequence) continue;
     const bool moving = sequence->away == Away::kLeaving || sequence->away == Away::kReturning;
