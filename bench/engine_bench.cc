@@ -4,8 +4,10 @@
 //
 //   engine_bench [--benchmark_filter=...]
 //
-// BM_Turn/running/waiting   planning, batch, drawing (greedy, of 64 logits), commit, metrics of one
-//                           step in which `running` sequences decode and `waiting` others queue;
+// BM_Turn/running/waiting/fcfs
+//                           planning, batch, drawing (greedy, of 64 logits), commit, metrics of one
+//                           step in which `running` sequences decode and `waiting` others queue,
+//                           under mlfq (which lets them in, in turn) or fcfs (they wait);
 //                           planning_us: of that, what is neither computing nor drawing
 // BM_Recovery/running       from the first of the failed steps that make the engine open its device
 //                           again until all have put out another token; steps: that it takes
@@ -77,7 +79,7 @@ void BM_Turn(benchmark::State& state) {
   BlockPool pool(layout, 1u << 22);
   Mailbox mailbox(1u << 18);
   Meters meters;
-  auto core = Core::create({.policy = "mlfq",
+  auto core = Core::create({.policy = state.range(2) ? "fcfs" : "mlfq",
                             .sequences_max = running,
                             .step_tokens = 512,
                             .queue_max = 1u << 18,
@@ -96,7 +98,7 @@ void BM_Turn(benchmark::State& state) {
   for (uint32_t i = 0; i < running; ++i)
     streams.push_back(submit(mailbox, ++id, kAnswer, 1u << 12));
   for (uint32_t i = 0; i < 64; ++i) core->turn();
-  for (uint32_t i = 0; i < waiting; ++i) static_cast<void>(submit(mailbox, ++id, 64, 4));
+  for (uint32_t i = 0; i < waiting; ++i) static_cast<void>(submit(mailbox, ++id, 64, 128));
   for (uint32_t i = 0; i < 64; ++i) core->turn();
   uint32_t turns = 0;
   for (auto _ : state) {
@@ -113,11 +115,14 @@ void BM_Turn(benchmark::State& state) {
   state.counters["preemptions"] = double(core->scheduler().stats().preemptions);
 }
 BENCHMARK(BM_Turn)
-    ->Args({1, 0})
-    ->Args({16, 0})
-    ->Args({256, 0})
-    ->Args({256, 10'000})
-    ->Args({256, 100'000})
+    ->Args({1, 0, 0})
+    ->Args({16, 0, 0})
+    ->Args({256, 0, 0})
+    ->Args({256, 10'000, 0})
+    ->Args({256, 100'000, 0})
+    ->Args({256, 0, 1})
+    ->Args({256, 10'000, 1})
+    ->Args({256, 100'000, 1})
     ->Unit(benchmark::kMicrosecond);
 
 // What the loop itself takes; computing what was lost again comes on top, as many steps as said.

@@ -308,8 +308,8 @@ void Core::blame(Step& step) {
   if (failures_ == kReopenAfter) reopen();
 }
 
-// What the device held is lost: everybody in it is computed again. Nobody is a suspect any more: one
-// at fault will show it again.
+// What the device held is lost: everybody in it is computed again. Nobody is a suspect any more:
+// one at fault will show it again.
 void Core::reopen() {
   meters_.reopened.add();
   const Status status = executor_.reopen();
