@@ -12,6 +12,10 @@
 #include "kernels/ref/ref.h"
 
 namespace llmos::kernels {
+
+// The emulated GPU: in programs that link it, the tests', and nowhere else.
+[[gnu::weak]] const KernelTable& cuda_emu_table() noexcept;
+
 namespace {
 
 #if LLMOS_KERNELS_X86
@@ -72,6 +76,7 @@ const KernelTable* find_kernel_set(std::string_view name) noexcept {
   for (const KernelTable* table : kernel_sets()) {
     if (name == table->name) return table;
   }
+  if (&cuda_emu_table != nullptr && name == cuda_emu_table().name) return &cuda_emu_table();
   return nullptr;
 }
 

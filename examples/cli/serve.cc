@@ -38,6 +38,8 @@ const Usage& usage() {
           {"--kv-bytes", "N", "memory for keys and values (default: 16 quarter contexts)"},
           {"--swap", "DIR", "where sequences go that make room (default: computed again)"},
           {"--swap-bytes", "N", "of its file, at most (default: 4 times --kv-bytes)"},
+          {"--prefixes", "DIR", "where the prefix cache lies between two runs (default: nowhere)"},
+          {"--tenant-share", "X", "of that memory, a tenant may take so much (default 1: all)"},
           {"--policy", "NAME", "mlfq (default), fcfs, sjf, priority, fair, ..."},
           {"--deadline", "S", "a request ends after so many seconds (default 600; 0: never)"},
           {"--drain", "S", "at SIGTERM, what runs may go on so long (default 30)"},
@@ -69,6 +71,8 @@ llmos::EngineOptions engine_options(const Arguments& arguments) {
   options.cache.bytes = arguments.natural("--kv-bytes", 0, UINT64_MAX);
   options.cache.swap_directory = arguments.text("--swap");
   options.cache.swap_bytes = arguments.natural("--swap-bytes", 0, UINT64_MAX);
+  options.cache.prefix_directory = arguments.text("--prefixes");
+  options.tenants.each.kv_share_max = arguments.number("--tenant-share", 0);
   options.scheduler.policy = arguments.text("--policy");
   options.scheduler.sequences_max = uint32_t(arguments.natural("--sequences", 0));
   options.scheduler.queue_max = uint32_t(arguments.natural("--queue", options.scheduler.queue_max));

@@ -100,6 +100,20 @@ std::string request_lines(const Json& stats) {
              number(r, "refused"), number(r, "preemptions"));
 }
 
+// Block by block as the server drew it, in lines of `width`; nothing of an older server.
+std::string memory_map(const Json& kv, size_t width) {
+  const std::string map = printable(word(kv, "map"), 512);
+  std::string text;
+  for (size_t at = 0; at < map.size(); at += width) {
+    text += (at == 0 ? "KV map     [" : "           [") + map.substr(at, width) + "]\n";
+  }
+  if (text.empty()) return text;
+  return text + formatted(
+                    "           # one sequence   = shared   + cached   ! pinned (%.0f)   "
+                    "~ moving   . free   a sign: %.0f blocks\n",
+                    number(kv, "pinned"), number(kv, "map_blocks"));
+}
+
 std::string memory_line(const Json& stats, size_t width) {
   const Json& kv = member(stats, "kv");
   const double blocks = std::max(number(kv, "blocks"), 1.0);
@@ -111,7 +125,8 @@ std::string memory_line(const Json& stats, size_t width) {
   return formatted("KV blocks  [%s]\n", map.c_str()) +
          formatted("           # %.0f used   + %.0f cached   . %.0f free   waste %.1f %%\n",
                    number(kv, "used"), number(kv, "cached"), number(kv, "free"),
-                   number(kv, "waste") * 100);
+                   number(kv, "waste") * 100) +
+         memory_map(kv, width);
 }
 
 std::string level_lines(const Json& stats, size_t width) {

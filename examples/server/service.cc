@@ -110,6 +110,9 @@ Response Service::stats() const {
   view.uptime_s = std::chrono::duration<double>(Clock::now() - started_).count();
   view.connections = meters_.connections.load();
   view.throughput = throughput_.view();
+  // Not longer than a picture is worth: behind a long step the one asked for then comes next time.
+  constexpr llmos::Millis kMapWait(5);
+  if (auto map = engine_.kv_map(kMapWait); map.ok()) view.kv_map = *std::move(map);
   view.metrics = engine_.metrics();
   return json_response(stats_json(view));
 }

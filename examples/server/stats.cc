@@ -4,6 +4,8 @@
 #include <llmos/version.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "json_writer.h"
 
@@ -45,20 +47,53 @@ void write_levels(JsonWriter& json, const std::vector<uint32_t>& levels) {
   json.close(']');
 }
 
-void write_kv(JsonWriter& json, const llmos::Metrics& m) {
+// A character for each block, or for as many as make a picture of kMapCells: what most of them are.
+void write_map(JsonWriter& json, const llmos::KvMap& map) {
+  constexpr size_t kMapCells = 512;
+  constexpr std::string_view kSigns = ".#=+!~";  // in the order of KvBlockUse
+  const size_t per_cell = (map.blocks.size() + kMapCells - 1) / kMapCells;
+  std::string cells;
+  for (size_t from = 0; from < map.blocks.size(); from += per_cell) {
+    std::array<size_t, kSigns.size()> counts{};
+    const size_t to = std::min(from + per_cell, map.blocks.size());
+    for (size_t i = from; i < to; ++i) ++counts[size_t(map.blocks[i].use)];
+    cells += kSigns[size_t(std::max_element(counts.begin(), counts.end()) - counts.begin())];
+  }
+  json.key("map").value(cells).key("map_blocks").value(per_cell);
+}
+
+void write_kv(JsonWriter& json, const llmos::Metrics& m, const llmos::KvMap& map) {
   const uint32_t unused = m.kv_blocks_free + m.kv_blocks_cached;
   json.key("kv").open('{').key("blocks").value(m.kv_blocks).key("free").value(m.kv_blocks_free);
   json.key("cached").value(m.kv_blocks_cached);
   json.key("used").value(m.kv_blocks > unused ? m.kv_blocks - unused : 0);
+  json.key("pinned").value(m.kv_blocks_pinned);
+  if (!map.blocks.empty()) write_map(json, map);
   json.key("waste").value(m.kv_waste).close('}');
 }
 
-void write_tenants(JsonWriter& json, const std::vector<llmos::TenantUse>& tenants) {
+// Blocks that are in use, by tenant.
+std::vector<size_t> blocks_held(const llmos::KvMap& map, size_t tenants) {
+  std::vector<size_t> held(tenants);
+  for (const llmos::KvBlock& block : map.blocks) {
+    const bool told =
+        block.use != llmos::KvBlockUse::kFree && block.use != llmos::KvBlockUse::kMoving;
+    if (told && block.tenant < tenants) ++held[block.tenant];
+  }
+  return held;
+}
+
+void write_tenants(JsonWriter& json, const std::vector<llmos::TenantUse>& tenants,
+                   const llmos::KvMap& map) {
+  const std::vector<size_t> held = blocks_held(map, tenants.size());
+  size_t index = 0;
   json.key("tenants").open('[');
   for (const llmos::TenantUse& use : tenants) {
     json.open('{').key("name").value(use.tenant).key("requests").value(use.requests);
     json.key("prompt_tokens").value(use.prompt_tokens);
     json.key("output_tokens").value(use.output_tokens);
+    if (!map.blocks.empty()) json.key("kv_blocks").value(held[index++]);
+    if (use.kv_blocks_max > 0) json.key("kv_blocks_max").value(use.kv_blocks_max);
     json.key("kv_block_seconds").value(use.kv_block_seconds).close('}');
   }
   json.close(']');
@@ -138,7 +173,7 @@ std::string stats_json(const StatsView& view) {
   json.key("connections").value(view.connections);
   write_requests(json, m);
   write_levels(json, m.waiting_by_level);
-  write_kv(json, m);
+  write_kv(json, m, view.kv_map);
   write_throughput(json, view.throughput);
   json.key("output_tokens").value(m.output_tokens).key("prompt_tokens").value(m.prompt_tokens);
   json.key("cached_tokens").value(m.cached_tokens).key("steps").value(m.steps);
@@ -149,7 +184,7 @@ std::string stats_json(const StatsView& view) {
   write_latency(json, "total", m.total);
   write_latency(json, "step", m.step);
   json.close('}');
-  write_tenants(json, m.tenants);
+  write_tenants(json, m.tenants, view.kv_map);
   return json.close('}').take();
 }
 

@@ -75,6 +75,7 @@ struct StatsView {
   uint64_t connections = 0;
   Throughput::View throughput{};
   llmos::Metrics metrics{};
+  llmos::KvMap kv_map{};  // of this moment, or a little earlier; empty: not known
 };
 std::string stats_json(const StatsView& view);
 

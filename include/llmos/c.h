@@ -41,6 +41,8 @@ extern "C" {
 typedef struct llmos_status llmos_status;
 typedef struct llmos_engine llmos_engine;
 typedef struct llmos_stream llmos_stream;
+typedef struct llmos_pin llmos_pin;
+typedef struct llmos_budget llmos_budget;
 
 typedef enum llmos_code {
   LLMOS_OK,
@@ -68,6 +70,77 @@ LLMOS_API llmos_code llmos_status_code(const llmos_status* status);
 LLMOS_API const char* llmos_status_message(const llmos_status* status);
 LLMOS_API void llmos_status_free(llmos_status* status);
 
+/* Levels of the queue: a rank's level is below it. */
+#define LLMOS_LEVELS 64
+
+/* What a policy is told: see SequenceView and SchedulingCosts in extend.h. Their sizes tell how
+ * much of them there is. `level` is LLMOS_LEVELS when no rank was given before; `deadline` is
+ * infinite without one. */
+typedef struct llmos_sequence_view {
+  size_t size;
+  uint64_t id;
+  uint32_t tenant;
+  int32_t priority;
+  uint32_t prompt_tokens;
+  uint32_t prompt_left;
+  uint32_t output_tokens;
+  uint32_t output_tokens_max;
+  uint32_t held_tokens;
+  int resident;
+  double output_tokens_hint;
+  double now;
+  double arrival;
+  double last_service;
+  double served_seconds;
+  double deadline;
+  uint32_t level;
+  double key;
+} llmos_sequence_view;
+
+typedef struct llmos_scheduling_costs {
+  size_t size;
+  double step;
+  double prompt_token;
+  double decode;
+  double context_token;
+  double swap_token;
+  uint32_t slots;
+  uint32_t tokens_per_step;
+  uint32_t kv_tokens;
+} llmos_scheduling_costs;
+
+/* What a policy answers, all 0 at the call: lower levels run first, inside a level lower keys, then
+ * those who came first. The two bounds say when it is asked again; 0: by no bound. */
+typedef struct llmos_scheduling_rank {
+  size_t size;
+  uint32_t level;
+  double key;
+  uint32_t output_tokens_until;
+  double served_seconds_until;
+} llmos_scheduling_rank;
+
+/* A policy of the caller's: SchedulingPolicy in extend.h. Called on the engine's thread; the table
+ * is copied, `context` outlives the engine. `ended` and `epoch` may be NULL. */
+typedef struct llmos_scheduling_policy {
+  size_t size;
+  void (*rank)(const llmos_sequence_view* sequence, const llmos_scheduling_costs* costs,
+               llmos_scheduling_rank* rank, void* context);
+  void (*ended)(const llmos_sequence_view* sequence, int censored, void* context);
+  uint64_t (*epoch)(double now, void* context);
+  void* context;
+} llmos_scheduling_policy;
+
+#define LLMOS_SCHEDULING_POLICY_INIT \
+  { sizeof(llmos_scheduling_policy), NULL, NULL, NULL, NULL }
+
+/* What a tenant may take; see TenantLimit in options.h. `tenant` NULL is "". */
+typedef struct llmos_tenant_limit {
+  const char* tenant;
+  uint64_t kv_bytes_max;
+  double kv_share_max;
+  uint32_t queue_max;
+} llmos_tenant_limit;
+
 /* Fields mean what they mean in options.h; 0 and NULL: the default. */
 typedef struct llmos_engine_options {
   size_t size;
@@ -91,12 +164,22 @@ typedef struct llmos_engine_options {
   int overlap;
   const char* swap_directory;
   uint64_t swap_bytes;
+  /* Of each tenant; the ones in `tenants` have limits of their own. */
+  uint64_t tenant_kv_bytes_max;
+  double tenant_kv_share_max;
+  uint32_t tenant_queue_max;
+  const llmos_tenant_limit* tenants;
+  size_t tenant_count;
+  const char* prefix_directory;
+  /* In place of `policy`; NULL: none. */
+  const llmos_scheduling_policy* scheduling_policy;
+  llmos_budget* budget; /* of several engines, which it outlives; NULL: none */
 } llmos_engine_options;
 
 #define LLMOS_ENGINE_OPTIONS_INIT                                                                \
   {                                                                                              \
     sizeof(llmos_engine_options), 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, \
-        0, NULL, 0                                                                               \
+        0, NULL, 0, 0, 0, 0, NULL, 0, NULL, NULL, NULL                                           \
   }
 
 typedef struct llmos_message {
@@ -111,6 +194,31 @@ typedef struct llmos_token_bias {
   int32_t id;
   float bias;
 } llmos_token_bias;
+
+/* Where an answer stands when a hook is asked: LogitsContext in extend.h. */
+typedef struct llmos_logits_context {
+  size_t size;
+  uint64_t request;
+  uint32_t choice;
+  uint32_t prompt_tokens;
+  const int32_t* tokens; /* prompt and answer so far */
+  size_t token_count;
+} llmos_logits_context;
+
+/* A request's own say in each token: LogitsHook and TokenMask in extend.h. Called on the engine's
+ * thread; the table is copied, `context` outlives the stream. Each may be NULL. */
+typedef struct llmos_request_hooks {
+  size_t size;
+  /* Changes the logits; -INFINITY bans a token. */
+  void (*adjust)(const llmos_logits_context* where, float* logits, size_t count, void* context);
+  /* Sets the bits of the tokens that may come next, bit (id % 64) of word (id / 64), all 0 at the
+   * call. Answers 0 when the answer is complete. */
+  int (*allow)(const llmos_logits_context* where, uint64_t* mask, size_t words, void* context);
+  void* context;
+} llmos_request_hooks;
+
+#define LLMOS_REQUEST_HOOKS_INIT \
+  { sizeof(llmos_request_hooks), NULL, NULL, NULL }
 
 /* Fields mean what they mean in request.h. Exactly one of prompt, messages and tokens is given. Set
  * it to LLMOS_REQUEST_INIT first: some defaults are not 0. */
@@ -170,13 +278,15 @@ typedef struct llmos_request {
   const char* const* dry_breakers;
   size_t dry_breaker_count;
   int no_special_tokens; /* of a text prompt: parse_special is off */
+  /* logits_hook with more to look at, and a mask; not together with logits_hook. NULL: none. */
+  const llmos_request_hooks* hooks;
 } llmos_request;
 
 #define LLMOS_REQUEST_INIT                                                                     \
   {                                                                                            \
     sizeof(llmos_request), NULL, NULL, 0, NULL, 0, NULL, NULL, 1, 0, 1, 0, 1, 1, 0, 0, 0, 0,   \
         1.75f, 2, 0, 0.1f, 0, 0.1f, NULL, 0, NULL, 0, 0, 256, 0, 0, NULL, 0, NULL, 0, 1, 0, 0, \
-        NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0, NULL, 0, 0                                      \
+        NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0, NULL, 0, 0, NULL                                \
   }
 
 typedef struct llmos_token_score {
@@ -216,6 +326,12 @@ typedef enum llmos_read {
   LLMOS_END      /* everything was read */
 } llmos_read;
 
+/* One amount of memory for several engines: MemoryBudget in engine.h. NULL when there is no memory
+ * for the handle itself. */
+LLMOS_API llmos_budget* llmos_budget_new(uint64_t bytes_max);
+LLMOS_API uint64_t llmos_budget_used(const llmos_budget* budget);
+LLMOS_API void llmos_budget_free(llmos_budget* budget);
+
 LLMOS_API llmos_status* llmos_engine_open(const char* path, const llmos_engine_options* options,
                                           llmos_engine** engine);
 /* Cancels what still runs. Streams may outlive it: they end. */
@@ -223,9 +339,32 @@ LLMOS_API void llmos_engine_free(llmos_engine* engine);
 LLMOS_API llmos_status* llmos_engine_submit(llmos_engine* engine, const llmos_request* request,
                                             llmos_stream** stream);
 /* Goes on with what llmos_stream_suspend took out, as Engine::resume(). Of `hooks` (may be NULL)
- * only logits_hook, ready and hook_context count. */
+ * only logits_hook, ready, hook_context and hooks count. */
 LLMOS_API llmos_status* llmos_engine_resume(llmos_engine* engine, const void* image, size_t bytes,
                                             const llmos_request* hooks, llmos_stream** stream);
+/* As Engine::pin(): keeps the beginning of prompts in the cache until llmos_pin_free. */
+LLMOS_API llmos_status* llmos_engine_pin(llmos_engine* engine, const llmos_request* request,
+                                         llmos_pin** pin);
+LLMOS_API uint32_t llmos_pin_tokens(const llmos_pin* pin);
+LLMOS_API void llmos_pin_free(llmos_pin* pin);
+
+typedef enum llmos_block_use {
+  LLMOS_BLOCK_FREE,
+  LLMOS_BLOCK_SEQUENCE,
+  LLMOS_BLOCK_SHARED,
+  LLMOS_BLOCK_CACHED,
+  LLMOS_BLOCK_PINNED,
+  LLMOS_BLOCK_MOVING
+} llmos_block_use;
+
+typedef struct llmos_kv_block {
+  uint32_t use; /* one of llmos_block_use */
+  uint32_t tenant;
+} llmos_kv_block;
+
+/* As Engine::kv_map(): writes at most `capacity` blocks, and to `count` how many there are. */
+LLMOS_API llmos_status* llmos_engine_kv_map(llmos_engine* engine, int64_t timeout_ms,
+                                            llmos_kv_block* blocks, size_t capacity, size_t* count);
 LLMOS_API llmos_status* llmos_engine_drain(llmos_engine* engine, int64_t timeout_ms);
 /* Text for Prometheus; freed with llmos_string_free. NULL when there is no memory. */
 LLMOS_API char* llmos_engine_metrics_text(const llmos_engine* engine);

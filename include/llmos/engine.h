@@ -9,7 +9,9 @@
 //   Result<Reply> whole = stream.wait();
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -69,6 +71,46 @@ class LLMOS_API Stream {
   std::unique_ptr<Impl> impl_;
 };
 
+// One amount of memory for several engines of a process. An engine that opens takes all that it
+// will need, and gives it back when it goes; where cache.bytes is 0 it makes do with what is left,
+// if that holds one sequence of the whole context. The host may count memory of its own, too.
+//
+// Threads  Any.
+class LLMOS_API MemoryBudget {
+ public:
+  explicit MemoryBudget(uint64_t bytes_max) noexcept : bytes_max_(bytes_max) {}
+
+  uint64_t bytes_max() const noexcept { return bytes_max_; }
+  uint64_t bytes_used() const noexcept { return bytes_used_.load(); }
+  // False, and nothing taken, when not so much is left.
+  [[nodiscard]] bool take(uint64_t bytes) noexcept;
+  // What take() took.
+  void give_back(uint64_t bytes) noexcept { bytes_used_.fetch_sub(bytes); }
+
+ private:
+  const uint64_t bytes_max_;
+  std::atomic<uint64_t> bytes_used_{0};
+};
+
+// A beginning of prompts, a system prompt say, that stays in the prefix cache of its engine while
+// this lives, for requests of the same tenant. Move-only; it may outlive the engine.
+class LLMOS_API PinnedPrefix {
+ public:
+  PinnedPrefix(PinnedPrefix&&) noexcept;
+  PinnedPrefix& operator=(PinnedPrefix&&) noexcept;
+  ~PinnedPrefix();
+
+  // Of the prompt: the cache keeps whole blocks. Requests that begin with them compute only the
+  // rest.
+  uint32_t tokens() const noexcept;
+
+  struct Impl;  // src/api
+  explicit PinnedPrefix(std::unique_ptr<Impl> impl) noexcept;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
 // Owner    It owns the model, its memory and its threads. Streams may outlive it: they end.
 // Threads  Every method from any thread.
 // Failure  Errors are values; a failing request never harms another.
@@ -94,6 +136,12 @@ class LLMOS_API Engine {
   // kCorrupt: not an image, or a damaged one. The rest as submit().
   Result<Stream> resume(std::span<const std::byte> image, const Resumption& resumption = {});
   Result<Stream> resume_from(const std::string& path, const Resumption& resumption = {});
+  // Computes the prompt if it is not known, and keeps it in the prefix cache, from which nothing
+  // else evicts it. Of the request only prompt, tenant, priority, deadline and what makes tokens of
+  // the prompt count; of a conversation give the beginning that all share. The memory is taken from
+  // what sequences may use. kInvalid: the cache is off, or the prompt has no whole block;
+  // kExhausted: what is left would not hold the longest request; the rest as submit().
+  Result<PinnedPrefix> pin(Request request);
   // Accepts nothing more and waits until what runs has ended. kDeadline: some still runs.
   Status drain(Millis timeout);
 
@@ -103,6 +151,10 @@ class LLMOS_API Engine {
   bool has_tokenizer() const noexcept;
 
   Metrics metrics() const;
+  // What each block of the memory for keys and values is used for, by whom. Taken between two steps
+  // for this call alone, which waits for it. kDeadline: the step took longer than `timeout`; what
+  // was asked for then is what the next call gets. kCancelled: the engine has ended.
+  Result<KvMap> kv_map(Millis timeout = Millis(1000)) const;
   // The same numbers as text for Prometheus (format 0.0.4).
   std::string metrics_text() const;
 

@@ -41,6 +41,31 @@ struct TenantUse {
   uint64_t prompt_tokens{};
   uint64_t output_tokens{};
   double kv_block_seconds{};
+  // Where tenants have limits: blocks that its sequences take now, and may take (0: no limit).
+  uint32_t kv_blocks{};
+  uint32_t kv_blocks_max{};
+};
+
+// What a block of the memory for keys and values is used for.
+enum class KvBlockUse : uint8_t {
+  kFree,
+  kSequence,  // one sequence has it
+  kShared,    // several sequences have it
+  kCached,    // the prefix cache alone, until somebody needs the room
+  kPinned,    // the prefix cache, for as long as the pin lives; sequences may have it too
+  kMoving,    // on its way to the disk or back; whose it is is not told
+};
+
+struct KvBlock {
+  KvBlockUse use{};
+  uint32_t tenant{};  // whose it is, where that is told: index into Metrics::tenants
+};
+
+// The memory for keys and values at one moment, between two steps.
+struct KvMap {
+  std::vector<KvBlock> blocks{};
+  uint32_t block_tokens{};
+  uint64_t block_bytes{};
 };
 
 // An engine at one moment. Counts of requests and tokens are since it was opened.
@@ -70,8 +95,10 @@ struct Metrics {
   uint32_t kv_blocks{};
   uint32_t kv_blocks_free{};
   uint32_t kv_blocks_cached{};  // held by the prefix cache alone
-  double kv_waste{};            // share of the sequences' blocks that holds no token
-  double utilisation{};         // share of the time that a step was running
+  uint32_t
+      kv_blocks_pinned{};  // held by pins (Engine::pin); what several pins share counts for each
+  double kv_waste{};       // share of the sequences' blocks that holds no token
+  double utilisation{};    // share of the time that a step was running
   LatencySummary step{};
   LatencySummary planning{};          // a step's share that is not computing
   LatencySummary scheduling_delay{};  // from the submission to the first step

@@ -10,6 +10,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "llmos/extend.h"
 #include "llmos/types.h"
@@ -85,6 +87,11 @@ struct CacheOptions {
   uint32_t block_tokens{16};
   // Keeps what was computed, for requests of the same tenant that begin alike. Default on.
   bool prefix{true};
+  // An existing directory where the prefix cache lies between two runs: read when an engine opens,
+  // written when it closes, a file for each model, kernel set and kind of cache. Empty: nowhere. A
+  // file that is damaged or does not fit is not used, with a line in the log. Who can write there
+  // can put words into answers: make it the user's own.
+  std::string prefix_directory{};
   // A directory on a disk, for one scratch file without a name that goes with the engine: sequences
   // that make room for others are written there, where that costs less than to compute them again.
   // Empty, the default: they are computed again. Not a file system in memory, which would free
@@ -92,6 +99,27 @@ struct CacheOptions {
   std::string swap_directory{};
   // That file's bytes, at most; 0: four times the memory for keys and values.
   uint64_t swap_bytes{};
+};
+
+// What one tenant may take; 0: no limit.
+struct TenantLimit {
+  // Memory for keys and values that the sequences of the tenant may take at once, in whole blocks.
+  // Beyond it they wait for each other, in the order of the policy, and nobody else waits for them.
+  // A request that could never fit is refused. What several of its sequences share counts for each;
+  // what the prefix cache keeps counts for nobody.
+  uint64_t kv_bytes_max{};
+  // The same as a share of that memory, 0 to 1; the smaller one counts.
+  double kv_share_max{};
+  // Of its sequences, so many may wait; a submit beyond it is refused. 0: half of queue_max where
+  // any tenant has a limit on memory, so that one cannot fill the queue by waiting for itself.
+  uint32_t queue_max{};
+};
+
+struct TenantOptions {
+  // Of each tenant; "" is one as well. Default: no limits, all share what there is.
+  TenantLimit each{};
+  // Tenants with limits of their own, in place of those of `each`.
+  std::vector<std::pair<std::string, TenantLimit>> named{};
 };
 
 struct SchedulerOptions {
@@ -110,6 +138,8 @@ struct SchedulerOptions {
   // Refuses requests while somebody might have to wait longer than this; 0: never.
   Millis waiting_max{};
 };
+
+class MemoryBudget;  // engine.h
 
 // One engine.
 struct EngineOptions {
@@ -133,6 +163,10 @@ struct EngineOptions {
   std::string weights{};
   CacheOptions cache{};
   SchedulerOptions scheduler{};
+  TenantOptions tenants{};
+  // What this engine allocates (weights that are not mapped, workspace, keys and values) counts
+  // against it, with that of all other engines that have it; outlives the engine. nullptr: none.
+  MemoryBudget* budget{};
   // Tokens that wait for the reader of a stream, at most; its sequence is parked until it reads.
   uint32_t stream_tokens{256};
   // A stream that nobody reads for so long while it is full ends as cancelled; 0: never.

@@ -182,6 +182,7 @@ struct Usage {
   uint32_t output_tokens{};      // of all choices
   uint32_t preemptions{};
   uint64_t bytes_swapped{};  // both ways
+  uint32_t pinned_tokens{};  // of a prompt that was to be pinned: in whole blocks
   double kv_block_seconds{};
   Millis queued{};       // until its first step
   Millis first_token{};  // from the submission on

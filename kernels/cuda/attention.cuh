@@ -17,17 +17,6 @@
 #include "kernels/cuda/common/ops.h"
 #include "kernels/cuda/common/ptx.h"
 
-// A test plants faults in a copy of this kernel by defining them otherwise.
-#ifndef LLMOS_ATTENTION_WAIT
-  #define LLMOS_ATTENTION_WAIT() copy_async_wait<1>()
-#endif
-#ifndef LLMOS_ATTENTION_FILLED
-  #define LLMOS_ATTENTION_FILLED() __syncthreads()
-#endif
-#ifndef LLMOS_ATTENTION_USED
-  #define LLMOS_ATTENTION_USED() __syncthreads()
-#endif
-
 namespace llmos::kernels::LLMOS_CUDA_SPACE {
 
 inline constexpr int kTileKeys = 32;
@@ -176,10 +165,10 @@ class AttentionBlock {
       const int stage = int((tile - first) % 2);
       if (tile + 1 < end) fetch(tile + 1, 1 - stage);
       copy_async_commit();
-      LLMOS_ATTENTION_WAIT();
-      LLMOS_ATTENTION_FILLED();
+      copy_async_wait<1>();
+      __syncthreads();
       attend(tile, stages_ + size_t(stage) * kStageBytes<Dim> / sizeof(uint16_t));
-      LLMOS_ATTENTION_USED();
+      __syncthreads();  // the next copies go where this tile was
     }
     copy_async_wait<0>();
     plan_.parts ? write_part() : write_result();

@@ -9,7 +9,8 @@
 // Threads   A GPU is one member: of a team only rank 0 does anything.
 // Cells     Quantised activations (kernels.h) are bf16 here: a cell of 64 bytes holds 32 of them.
 // Types     Weights: F32, F16, BF16, F8E4M3, Q8_0, Q4_0; packed: BF16, Q8_0, Q4_0. Caches: F16,
-//           BF16, F8E4M3, with heads of a multiple of 8 up to 256. supports() says so of one case.
+//           BF16, F8E4M3, with heads of a multiple of 8 up to 256. The table's functions do
+//           nothing for others; on the emulator ref does them.
 #pragma once
 
 #include <cstddef>
@@ -80,7 +81,7 @@ struct PermuteParams {
 inline constexpr int kAllReduceRanksMax = 8;
 inline constexpr int kAllReduceBlocks = 16;
 inline constexpr size_t kAllReduceFlagBytes =
-    sizeof(unsigned) * kAllReduceBlocks * kAllReduceRanksMax * 2;
+    sizeof(unsigned) * kAllReduceBlocks * kAllReduceRanksMax;
 struct AllReduceParams {
   float* out = nullptr;  // [count], this rank's result; not in the peers' memory
   std::byte* peers[kAllReduceRanksMax] = {};

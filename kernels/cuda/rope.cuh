@@ -4,6 +4,7 @@
 // in runs. Keys are rotated and stored in one launch.
 #pragma once
 
+#include "kernels/cuda/common/elements.h"
 #include "kernels/cuda/common/ops.h"
 #include "kernels/cuda/common/ptx.h"
 
@@ -18,8 +19,12 @@ struct Rotation {
 __device__ inline Rotation rotation(const RopeParams& p, int64_t t, int64_t pair) {
   const int64_t set = p.frequency_set ? p.frequency_set[t] : 0;
   const float angle = float(p.positions[t]) * p.inverse_frequency[set * (p.rotary / 2) + pair];
+  // In units of pi, the whole turns taken away in f64: exact for large angles too, and without the
+  // local memory that sincosf keeps for them.
+  constexpr double kPerPi = 0.31830988618379067154;
+  const double turns = double(angle) * kPerPi;
   Rotation r;
-  sincosf(angle, &r.sine, &r.cosine);  // exact for large angles too; not the fast one
+  sincospif(float(turns - 2 * rint(turns * 0.5)), &r.sine, &r.cosine);
   r.sine *= p.magnitude;
   r.cosine *= p.magnitude;
   return r;
@@ -54,24 +59,6 @@ __global__ void __launch_bounds__(kRopeThreads) rope_heads(RopeParams p) {
   if (i < 0) return;
   rotate_head(p, i / p.heads, i % p.heads, [](int64_t, float) {});
 }
-
-template <DType Type>
-__device__ inline void put_element(std::byte* row, int64_t i, float x) {
-  if constexpr (Type == DType::kF32) {
-    reinterpret_cast<float*>(row)[i] = x;
-  } else if constexpr (Type == DType::kF16) {
-    reinterpret_cast<uint16_t*>(row)[i] = uint16_t(pack_f16(x, 0));
-  } else if constexpr (Type == DType::kBF16) {
-    reinterpret_cast<uint16_t*>(row)[i] = uint16_t(pack_bf16(x, 0));
-  } else {
-    static_assert(Type == DType::kF8E4M3);
-    row[i] = std::byte(pack_e4m3(x));
-  }
-}
-template <DType Type>
-inline constexpr int64_t kElementBytes = Type == DType::kF32      ? 4
-                                         : Type == DType::kF8E4M3 ? 1
-                                                                  : 2;
 
 template <DType Type>
 __global__ void __launch_bounds__(kRopeThreads) kv_write_heads(KvWriteParams p) {

@@ -85,13 +85,23 @@ constexpr KernelTable kTable{
     .quantize = by_first<quantize, QuantizeParams>,
 };
 
+constexpr CudaOps kOps{
+    .sample = by_first<sample, SampleParams>,
+    .copy_blocks = by_first<copy_blocks, BlockCopyParams>,
+    .permute = by_first<permute, PermuteParams>,
+    .all_reduce = by_first<all_reduce, AllReduceParams>,
+    .cast = by_first<cast, CastParams>,
+};
+
 }  // namespace
 }  // namespace LLMOS_CUDA_SPACE
 
 #ifdef __CUDACC__
 const KernelTable& cuda_table() noexcept { return cuda::kTable; }
+const CudaOps& cuda_ops() noexcept { return cuda::kOps; }
 #else
 const KernelTable& cuda_emu_table() noexcept { return cuda_emu::kTable; }
+const CudaOps& cuda_emu_ops() noexcept { return cuda_emu::kOps; }
 #endif
 
 }  // namespace llmos::kernels

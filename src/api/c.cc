@@ -7,6 +7,8 @@
 #include <new>
 #include <string>
 
+#include "api/c_convert.h"
+#include "api/c_hooks.h"
 #include "llmos/engine.h"
 
 // Handles are plain owners; no exception may pass into C.
@@ -14,7 +16,14 @@ struct llmos_status {
   llmos::Status status;
 };
 struct llmos_engine {
+  std::unique_ptr<llmos::CPolicy> policy;  // outlives the engine
   llmos::Engine engine;
+};
+struct llmos_budget {
+  llmos::MemoryBudget budget;
+};
+struct llmos_pin {
+  llmos::PinnedPrefix pin;
 };
 
 namespace llmos {
@@ -24,34 +33,8 @@ static_assert(int(Code::kInternal) == LLMOS_INTERNAL && int(Code::kDeadline) == 
 static_assert(int(Finish::kStop) == LLMOS_FINISH_STOP &&
               int(Finish::kFailed) == LLMOS_FINISH_FAILED);
 static_assert(int(Pooling::kCls) == LLMOS_POOLING_CLS);
-
-// A C callback as the two interfaces that a request may have.
-class CHooks final : public LogitsHook, public Readiness {
- public:
-  explicit CHooks(const llmos_request& request)
-      : logits_(request.logits_hook), ready_(request.ready), context_(request.hook_context) {}
-  void adjust(const LogitsContext& where, std::span<float> logits) override {
-    logits_(where.request, where.choice, logits.data(), logits.size(), context_);
-  }
-  void ready(uint64_t request) noexcept override { ready_(request, context_); }
-
- private:
-  void (*logits_)(uint64_t, uint32_t, float*, size_t, void*);
-  void (*ready_)(uint64_t, void*);
-  void* context_;
-};
-
-class CProgress final : public LoadProgress {
- public:
-  explicit CProgress(const llmos_engine_options& options) : options_(options) {}
-  bool advance(const Progress& progress) override {
-    const double total = double(std::max<uint64_t>(progress.bytes_total, 1));
-    return options_.progress(double(progress.bytes_done) / total, options_.progress_context) != 0;
-  }
-
- private:
-  const llmos_engine_options& options_;
-};
+static_assert(int(KvBlockUse::kPinned) == LLMOS_BLOCK_PINNED &&
+              int(KvBlockUse::kCached) == LLMOS_BLOCK_CACHED);
 
 llmos_status* to_c(const Status& status) {
   return status.ok() ? nullptr : new (std::nothrow) llmos_status{status};
@@ -67,136 +50,19 @@ llmos_status* guarded(Call&& call) noexcept {
   }
 }
 
-std::string text_or_empty(const char* text) { return text ? std::string(text) : std::string(); }
-
-// The caller's struct, which may be of an older and shorter header, over the defaults.
-template <class Struct>
-Status read_sized(const char* name, const Struct* given, Struct& read) {
-  if (!given) return {};
-  if (given->size < sizeof given->size) {
-    return {Code::kInvalid,
-            std::string(name) + ": expected its size; set it to its ..._INIT first"};
-  }
-  std::memcpy(&read, given, std::min(given->size, sizeof read));
-  return {};
-}
-
-// Arrays come as a pointer and a count.
-Status check_arrays(const llmos_request& c) {
-  const struct {
-    const char* name;
-    const void* items;
-    size_t count;
-  } arrays[] = {{"bias", c.bias, c.bias_count},
-                {"banned", c.banned, c.banned_count},
-                {"stop", c.stop, c.stop_count},
-                {"stop_tokens", c.stop_tokens, c.stop_token_count},
-                {"dry_breakers", c.dry_breakers, c.dry_breaker_count},
-                {"messages", c.messages, c.message_count},
-                {"tokens", c.tokens, c.token_count}};
-  for (const auto& array : arrays) {
-    if (array.count > 0 && !array.items) {
-      return {Code::kInvalid, std::string(array.name) + ": expected a pointer, found NULL"};
-    }
-  }
-  return {};
-}
-
 Status no_handle(const char* call) {
   return {Code::kInvalid, std::string(call) + ": expected a handle, found NULL"};
 }
 
-EngineOptions to_options(const llmos_engine_options& c) {
-  EngineOptions options;
-  options.threads = c.threads;
-  options.context = c.context;
-  options.kernels = text_or_empty(c.kernels);
-  options.cache.bytes = c.cache_bytes;
-  options.cache.kv_type = text_or_empty(c.kv_type);
-  options.scheduler.policy = text_or_empty(c.policy);
-  options.scheduler.sequences_max = c.sequences_max;
-  options.scheduler.step_tokens = c.step_tokens;
-  if (c.queue_max) options.scheduler.queue_max = c.queue_max;
-  if (c.stream_tokens) options.stream_tokens = c.stream_tokens;
-  if (c.reader_stall_ms_max) options.reader_stall_max = Millis(c.reader_stall_ms_max);
-  if (c.block_tokens) options.cache.block_tokens = c.block_tokens;
-  options.cache.prefix = c.no_prefix_cache == 0;
-  options.scheduler.waiting_max = Millis(c.waiting_ms_max);
-  options.overlap = c.overlap != 0;
-  options.cache.swap_directory = text_or_empty(c.swap_directory);
-  options.cache.swap_bytes = c.swap_bytes;
-  return options;
-}
-
-Sampling to_sampling(const llmos_request& c) {
-  Sampling s{.temperature = c.temperature,
-             .top_k = c.top_k,
-             .top_p = c.top_p,
-             .min_p = c.min_p,
-             .typical_p = c.typical_p,
-             .repetition_penalty = c.repetition_penalty,
-             .presence_penalty = c.presence_penalty,
-             .frequency_penalty = c.frequency_penalty,
-             .penalty_window = c.penalty_window,
-             .seed = c.seed};
-  s.dry.multiplier = c.dry_multiplier;
-  s.dry.base = c.dry_base;
-  s.dry.allowed_length = c.dry_allowed_length;
-  s.dry.window = c.dry_window;
-  if (c.dry_breakers) s.dry.breakers.clear();
-  for (size_t i = 0; i < c.dry_breaker_count; ++i) {
-    s.dry.breakers.push_back(text_or_empty(c.dry_breakers[i]));
+// None for NULL.
+Result<std::unique_ptr<CPolicy>> to_policy(const llmos_scheduling_policy* given) {
+  llmos_scheduling_policy table = LLMOS_SCHEDULING_POLICY_INIT;
+  if (Status s = read_sized("scheduling_policy", given, table); !s.ok()) return s;
+  if (!given) return std::unique_ptr<CPolicy>();
+  if (!table.rank) {
+    return Status(Code::kInvalid, "scheduling_policy: expected a function `rank`, found NULL");
   }
-  s.xtc = {.probability = c.xtc_probability, .threshold = c.xtc_threshold};
-  s.mirostat = {.tau = c.mirostat_tau, .eta = c.mirostat_eta};
-  for (size_t i = 0; i < c.bias_count; ++i) s.bias.push_back({c.bias[i].id, c.bias[i].bias});
-  if (c.banned_count) s.banned.assign(c.banned, c.banned + c.banned_count);
-  return s;
-}
-
-Result<Prompt> to_prompt(const llmos_request& c) {
-  if ((c.prompt != nullptr) + (c.messages != nullptr) + (c.tokens != nullptr) != 1) {
-    return Status(Code::kInvalid, "request: expected exactly one of prompt, messages and tokens");
-  }
-  if (c.prompt) return Prompt(std::string(c.prompt));
-  if (c.tokens) return Prompt(std::vector<TokenId>(c.tokens, c.tokens + c.token_count));
-  std::vector<Message> messages;
-  for (size_t i = 0; i < c.message_count; ++i) {
-    const llmos_message& m = c.messages[i];
-    messages.push_back({.role = text_or_empty(m.role),
-                        .content = text_or_empty(m.content),
-                        .tool_calls = text_or_empty(m.tool_calls),
-                        .tool_call_id = text_or_empty(m.tool_call_id),
-                        .name = text_or_empty(m.name)});
-  }
-  return Prompt(std::move(messages));
-}
-
-Result<Request> to_request(const llmos_request& c) {
-  if (Status status = check_arrays(c); !status.ok()) return status;
-  Result<Prompt> prompt = to_prompt(c);
-  if (!prompt.ok()) return prompt.status();
-  Request request{.prompt = *std::move(prompt),
-                  .sampling = to_sampling(c),
-                  .tokens_max = c.tokens_max,
-                  .tokens_min = c.tokens_min,
-                  .ignore_end = c.ignore_end != 0,
-                  .choices = c.choices,
-                  .logprobs = c.logprobs != 0,
-                  .logprobs_top = c.logprobs_top,
-                  .prompt_logprobs = c.prompt_logprobs != 0,
-                  .tenant = text_or_empty(c.tenant),
-                  .priority = c.priority,
-                  .deadline = Millis(c.deadline_ms),
-                  .tokens_hint = c.tokens_hint,
-                  .tools = text_or_empty(c.tools),
-                  .template_variables = text_or_empty(c.template_variables),
-                  .parse_special = c.no_special_tokens == 0};
-  for (size_t i = 0; i < c.stop_count; ++i) request.stop.push_back(text_or_empty(c.stop[i]));
-  if (c.stop_token_count) {
-    request.stop_tokens.assign(c.stop_tokens, c.stop_tokens + c.stop_token_count);
-  }
-  return request;
+  return std::make_unique<CPolicy>(table);
 }
 
 char* copy_text(const std::string& text) noexcept {
@@ -234,6 +100,14 @@ const char* llmos_status_message(const llmos_status* status) {
 }
 void llmos_status_free(llmos_status* status) { delete status; }
 
+llmos_budget* llmos_budget_new(uint64_t bytes_max) {
+  return new (std::nothrow) llmos_budget{MemoryBudget(bytes_max)};
+}
+uint64_t llmos_budget_used(const llmos_budget* budget) {
+  return budget ? budget->budget.bytes_used() : 0;
+}
+void llmos_budget_free(llmos_budget* budget) { delete budget; }
+
 llmos_status* llmos_engine_open(const char* path, const llmos_engine_options* options,
                                 llmos_engine** engine) {
   return guarded([&]() -> Status {
@@ -241,12 +115,17 @@ llmos_status* llmos_engine_open(const char* path, const llmos_engine_options* op
     *engine = nullptr;
     llmos_engine_options c = LLMOS_ENGINE_OPTIONS_INIT;
     if (Status status = read_sized("engine_options", options, c); !status.ok()) return status;
+    Result<EngineOptions> opened = to_options(c);
+    if (!opened.ok()) return opened.status();
     CProgress progress(c);
-    EngineOptions opened = to_options(c);
-    if (c.progress) opened.progress = &progress;
-    Result<Engine> made = Engine::open(path, opened);
+    if (c.progress) opened->progress = &progress;
+    Result<std::unique_ptr<CPolicy>> policy = to_policy(c.scheduling_policy);
+    if (!policy.ok()) return policy.status();
+    opened->scheduler.custom = policy->get();
+    if (c.budget) opened->budget = &c.budget->budget;
+    Result<Engine> made = Engine::open(path, *opened);
     if (!made.ok()) return made.status();
-    *engine = new llmos_engine{*std::move(made)};
+    *engine = new llmos_engine{*std::move(policy), *std::move(made)};
     return {};
   });
 }
@@ -264,8 +143,10 @@ llmos_status* llmos_engine_submit(llmos_engine* engine, const llmos_request* req
     Result<Request> asked = to_request(c);
     if (!asked.ok()) return asked.status();
     auto made = std::make_unique<llmos_stream>(c);
-    if (c.logits_hook) asked->logits_hook = &made->hooks;
-    if (c.ready) asked->readiness = &made->hooks;
+    if (Status status = made->hooks.check(); !status.ok()) return status;
+    asked->logits_hook = made->hooks.logits_hook();
+    asked->token_mask = made->hooks.token_mask();
+    asked->readiness = made->hooks.readiness();
     Result<Stream> submitted = engine->engine.submit(*std::move(asked));
     if (!submitted.ok()) return submitted.status();
     made->stream.emplace(*std::move(submitted));
@@ -285,13 +166,52 @@ llmos_status* llmos_engine_resume(llmos_engine* engine, const void* image, size_
     if (Status status = read_sized("request", hooks, c); !status.ok()) return status;
     auto made = std::make_unique<llmos_stream>(c);
     Resumption resumption;
-    if (c.logits_hook) resumption.logits_hook = &made->hooks;
-    if (c.ready) resumption.readiness = &made->hooks;
+    if (Status status = made->hooks.check(); !status.ok()) return status;
+    resumption.logits_hook = made->hooks.logits_hook();
+    resumption.token_mask = made->hooks.token_mask();
+    resumption.readiness = made->hooks.readiness();
     Result<Stream> resumed =
         engine->engine.resume({static_cast<const std::byte*>(image), bytes}, resumption);
     if (!resumed.ok()) return resumed.status();
     made->stream.emplace(*std::move(resumed));
     *stream = made.release();
+    return {};
+  });
+}
+
+llmos_status* llmos_engine_pin(llmos_engine* engine, const llmos_request* request,
+                               llmos_pin** pin) {
+  return guarded([&]() -> Status {
+    if (!engine || !request || !pin) {
+      return {Code::kInvalid, "engine_pin: expected an engine, a request and a place"};
+    }
+    *pin = nullptr;
+    llmos_request c = LLMOS_REQUEST_INIT;
+    if (Status status = read_sized("request", request, c); !status.ok()) return status;
+    Result<Request> asked = to_request(c);
+    if (!asked.ok()) return asked.status();
+    Result<PinnedPrefix> pinned = engine->engine.pin(*std::move(asked));
+    if (!pinned.ok()) return pinned.status();
+    *pin = new llmos_pin{*std::move(pinned)};
+    return {};
+  });
+}
+uint32_t llmos_pin_tokens(const llmos_pin* pin) { return pin ? pin->pin.tokens() : 0; }
+void llmos_pin_free(llmos_pin* pin) { delete pin; }
+
+llmos_status* llmos_engine_kv_map(llmos_engine* engine, int64_t timeout_ms, llmos_kv_block* blocks,
+                                  size_t capacity, size_t* count) {
+  return guarded([&]() -> Status {
+    if (!engine || !count || (capacity > 0 && !blocks)) {
+      return {Code::kInvalid, "engine_kv_map: expected an engine and places"};
+    }
+    *count = 0;
+    const Result<KvMap> map = engine->engine.kv_map(Millis(std::max<int64_t>(timeout_ms, 0)));
+    if (!map.ok()) return map.status();
+    *count = map->blocks.size();
+    for (size_t i = 0; i < std::min(capacity, *count); ++i) {
+      blocks[i] = {uint32_t(map->blocks[i].use), map->blocks[i].tenant};
+    }
     return {};
   });
 }

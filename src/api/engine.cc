@@ -2,17 +2,21 @@
 #include "llmos/engine.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "api/engine_impl.h"
 #include "api/load_plan.h"
 #include "api/model_files.h"
 #include "api/model_info.h"
+#include "api/tenant_options.h"
 #include "base/check.h"
 #include "base/os_disk.h"
 #include "base/text.h"
 #include "model/architecture.h"
+#include "model/transformer.h"
 
 namespace llmos {
 namespace {
@@ -51,10 +55,17 @@ Status check_options(const EngineOptions& options) {
   if (options.rank_timeout.count() <= 0) {
     return {Code::kInvalid, "rank_timeout: expected a time above 0"};
   }
-  if (options.ranks > 1 && !options.cache.swap_directory.empty()) {
+  const CacheOptions& cache = options.cache;
+  if (options.ranks > 1 && !(cache.swap_directory.empty() && cache.prefix_directory.empty())) {
     return {Code::kUnsupported,
-            "ranks: each has a part of every block, which cannot be swapped; "
-            "choose one of ranks and cache.swap_directory"};
+            "ranks: each has a part of every block, which cannot be kept in files; choose one of "
+            "ranks and cache.swap_directory or cache.prefix_directory"};
+  }
+  std::error_code error;
+  if (!options.cache.prefix_directory.empty() &&
+      !std::filesystem::is_directory(options.cache.prefix_directory, error)) {
+    return {Code::kNotFound, "cache.prefix_directory: expected an existing directory, found \"" +
+                                 options.cache.prefix_directory + "\" to be none"};
   }
   return {};
 }
@@ -96,6 +107,19 @@ std::vector<TokenId> model_ends(const std::optional<Tokenizer>& tokenizer) {
   return ends;
 }
 
+// The digest tells the model, how it is computed and the type of its keys and values; the file's
+// header tells the rest.
+std::string prefix_file_path(const CacheOptions& cache, const ModelDigest& digest) {
+  constexpr size_t kDigestBytes = 12;  // a name's worth: the header has all of it
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string path = cache.prefix_directory + "/llmos-";
+  for (size_t i = 0; i < kDigestBytes; ++i) {
+    path += kHex[size_t(digest[i]) >> 4];
+    path += kHex[size_t(digest[i]) & 15];
+  }
+  return path + '-' + std::to_string(cache.block_tokens) + ".prefixes";
+}
+
 // From options to everything that runs.
 class Opening {
  public:
@@ -116,6 +140,8 @@ class Opening {
     if (!plan.ok()) return plan.status();
     plan->limits.tokens = std::max(plan->limits.tokens, sequences_ + 1);
     plan->limits.logit_rows = std::min(plan->limits.tokens, std::max(sequences_, kLogitRowsLeast));
+    plan->bytes.workspace = Buffer::bytes_taken(
+        Workspace::lay_out(file->config, plan->limits, nullptr, plan->repack).bytes);
     if (Status status = make_device(*checkpoint, *plan); !status.ok()) return status;
     return start(*plan);
   }
@@ -135,6 +161,9 @@ class Opening {
   Status make_device(const Checkpoint& checkpoint, const LoadPlan& plan) {
     BlockShape shape = plan.layout.shape();
     shape.block_tokens = options_.cache.block_tokens;
+    const Result<BlockLayout> layout = BlockLayout::create(shape);
+    if (!layout.ok()) return layout.status();
+    if (Status status = take_memory(plan, *layout); !status.ok()) return status;
     const Status status =
         options_.ranks > 1 ? load_ranks(checkpoint, plan, shape) : load_model(checkpoint, plan);
     if (!status.ok()) return status;
@@ -143,7 +172,7 @@ class Opening {
     Result<ModelDigest> digest = model_digest(checkpoint, computing, shape.dtype);
     if (!digest.ok()) return digest.status();
     impl_.digest = *digest;
-    return make_cache(plan, shape);
+    return make_cache(impl_.budget.cache_bytes() / layout->block_bytes(), shape);
   }
 
   Status load_model(const Checkpoint& checkpoint, const LoadPlan& plan) {
@@ -183,14 +212,11 @@ class Opening {
 
   ComputeDevice& device() { return impl_.ranks ? impl_.ranks->device() : *impl_.device; }
 
-  Status make_cache(const LoadPlan& plan, const BlockShape& shape) {
+  // `blocks` of rank 0's shape, and as many of each other's.
+  Status make_cache(uint64_t blocks, const BlockShape& shape) {
     const Result<BlockLayout> layout = BlockLayout::create(shape);
     if (!layout.ok()) return layout.status();
-    const uint64_t blocks = default_blocks(plan.bytes.context, sequences_, shape.block_tokens);
-    const uint64_t bytes = options_.cache.bytes
-                               ? options_.cache.bytes / std::max(options_.ranks, 1u)
-                               : blocks * layout->block_bytes();
-    Result<Buffer> memory = device().allocate(bytes);
+    Result<Buffer> memory = device().allocate(blocks * layout->block_bytes());
     if (!memory.ok()) return memory.status();
     impl_.pool = std::make_unique<BlockPool>(*std::move(memory), *layout);
     const Status status =
@@ -199,30 +225,56 @@ class Opening {
     return impl_.ranks->make_caches(*impl_.pool);
   }
 
+  Status take_memory(const LoadPlan& plan, const BlockLayout& layout) {
+    const uint32_t size = options_.cache.block_tokens;
+    const uint64_t least = (uint64_t{plan.bytes.context} + size - 1) / size * layout.block_bytes();
+    MemoryNeed need;
+    need.fixed = plan.bytes.weights_copied + plan.bytes.workspace;
+    need.cache = default_blocks(plan.bytes.context, sequences_, size) * layout.block_bytes();
+    need.cache_least = least;
+    if (options_.cache.bytes) need.cache = need.cache_least = options_.cache.bytes;
+    Result<BudgetShare> share = BudgetShare::take(options_.budget, need);
+    if (!share.ok()) return share.status();
+    impl_.budget = *std::move(share);
+    return {};
+  }
+
   Status start(const LoadPlan& plan) {
     const SchedulerOptions& s = options_.scheduler;
     const uint64_t cached = uint64_t{impl_.pool->capacity()} * options_.cache.block_tokens;
-    impl_.limits = {.tokenizer = impl_.tokenizer ? &*impl_.tokenizer : nullptr,
-                    .vocabulary = impl_.info.vocabulary,
-                    .context = uint32_t(std::min<uint64_t>(plan.bytes.context, cached)),
-                    .choices_max = s.queue_max,
-                    .stream_tokens = options_.stream_tokens,
-                    .model_ends = model_ends(impl_.tokenizer)};
+    RequestLimits& limits = impl_.limits;
+    limits.tokenizer = impl_.tokenizer ? &*impl_.tokenizer : nullptr;
+    limits.vocabulary = impl_.info.vocabulary;
+    limits.context = uint32_t(std::min<uint64_t>(plan.bytes.context, cached));
+    limits.choices_max = s.queue_max;
+    limits.stream_tokens = options_.stream_tokens;
+    limits.model_ends = model_ends(impl_.tokenizer);
+    Result<engine::TenantLimits> tenants =
+        make_tenant_limits(options_.tenants, s.queue_max, *impl_.pool);
+    if (!tenants.ok()) return tenants.status();
+    limits.tenants = *tenants;
+    limits.block_tokens = options_.cache.block_tokens;
     Result<std::unique_ptr<Tier>> tier = open_tier(options_.cache, *impl_.pool);
     if (!tier.ok()) return tier.status();
-    impl_.mailbox = std::make_shared<engine::Mailbox>(s.queue_max);
+    impl_.mailbox = std::make_shared<engine::Mailbox>(s.queue_max, *tenants);
     const double stall = std::chrono::duration<double>(options_.reader_stall_max).count();
-    auto core = engine::Core::create(
-        {.policy = s.policy.empty() ? "mlfq" : s.policy,
-         .custom_policy = s.custom,
-         .sequences_max = sequences_,
-         .step_tokens = plan.limits.tokens,
-         .queue_max = s.queue_max,
-         .waiting_seconds_max = std::chrono::duration<double>(s.waiting_max).count(),
-         .reader_stall_seconds = stall,
-         .overlap = options_.overlap,
-         .prefix = options_.cache.prefix},
-        *impl_.executor, *impl_.pool, *impl_.mailbox, impl_.meters, real_clock(), *std::move(tier));
+    engine::CoreOptions core_options;
+    if (!s.policy.empty()) core_options.policy = s.policy;
+    core_options.custom_policy = s.custom;
+    core_options.sequences_max = sequences_;
+    core_options.step_tokens = plan.limits.tokens;
+    core_options.queue_max = s.queue_max;
+    core_options.tenants = *std::move(tenants);
+    core_options.waiting_seconds_max = std::chrono::duration<double>(s.waiting_max).count();
+    core_options.reader_stall_seconds = stall;
+    core_options.overlap = options_.overlap;
+    core_options.prefix = impl_.keeps_prefixes = options_.cache.prefix;
+    if (!options_.cache.prefix_directory.empty()) {
+      core_options.prefix_file = prefix_file_path(options_.cache, impl_.digest);
+      core_options.digest = impl_.digest;
+    }
+    auto core = engine::Core::create(core_options, *impl_.executor, *impl_.pool, *impl_.mailbox,
+                                     impl_.meters, real_clock(), *std::move(tier));
     if (!core.ok()) return core.status();
     impl_.loop = std::make_unique<engine::Loop>(*std::move(core), *impl_.mailbox);
     return {};
@@ -288,17 +340,27 @@ Result<Embedding> Engine::embed(EmbedRequest request) {
   if (!work.ok()) return work.status();
   (*work)->pooling = request.pooling;
   (*work)->normalise = request.normalise;
-  const std::shared_ptr<engine::StreamState> stream = (*work)->stream;
-  if (Status status = impl_->mailbox->post_work(*work); !status.ok()) {
-    impl_->meters.refused.add();
-    return status;
-  }
-  impl_->meters.submitted.add();
-  std::vector<TokenScore> none;
-  while (stream->take(none, std::nullopt)) continue;
-  engine::Outcome& outcome = stream->outcome();
+  engine::Outcome outcome = impl_->run(*std::move(work));
   if (!outcome.status.ok()) return outcome.status;
   return Embedding{std::move(outcome.embedding), outcome.usage};
+}
+
+engine::Outcome Engine::Impl::run(std::unique_ptr<engine::Work> work) {
+  const std::shared_ptr<engine::StreamState> stream = work->stream;
+  engine::Outcome refused;
+  refused.status = mailbox->post_work(work);
+  if (!refused.status.ok()) {
+    meters.refused.add();
+    return refused;
+  }
+  meters.submitted.add();
+  std::vector<TokenScore> none;
+  while (stream->take(none, std::nullopt)) continue;
+  return std::move(stream->outcome());
+}
+
+int64_t Engine::Impl::blocks_of_longest() const {
+  return (int64_t{limits.context} + limits.block_tokens - 1) / limits.block_tokens;
 }
 
 Status Engine::drain(Millis timeout) {

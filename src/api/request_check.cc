@@ -131,6 +131,13 @@ Status make_samplers(engine::Work& work, const RequestLimits& limits) {
   return {};
 }
 
+// Tokens that one sequence of the tenant can have.
+uint32_t tenant_room(const std::string& tenant, const RequestLimits& limits) {
+  const uint32_t blocks = limits.tenants.of(tenant).blocks_max;
+  if (blocks == 0) return limits.context;
+  return uint32_t(std::min<uint64_t>(limits.context, uint64_t{blocks} * limits.block_tokens));
+}
+
 void set_ends(engine::Work& work, const RequestLimits& limits) {
   const Request& request = work.request;
   work.ends = request.stop_tokens;
@@ -186,11 +193,19 @@ Result<std::unique_ptr<engine::Work>> prepare_request(Request request, const Req
   if (Status status = make_samplers(*work, limits); !status.ok()) return status;
   Result<std::vector<TokenId>> tokens = prompt_tokens(work->request, limits);
   if (!tokens.ok()) return tokens.status();
+  const uint32_t room = tenant_room(work->request.tenant, limits);
+  if (tokens->size() >= room) {
+    return Status(Code::kInvalid, (Text() << "prompt: expected fewer than " << room
+                                          << " tokens, which is its tenant's quota of keys and "
+                                             "values, found "
+                                          << tokens->size())
+                                      .str());
+  }
   work->id = id;
   work->prompt = *std::move(tokens);
   Request& r = work->request;
   r.prompt = std::string();
-  r.tokens_max = std::min(r.tokens_max, limits.context - uint32_t(work->prompt.size()));
+  r.tokens_max = std::min(r.tokens_max, room - uint32_t(work->prompt.size()));
   r.tokens_min = std::min(r.tokens_min, r.tokens_max);
   set_ends(*work, limits);
   for (uint32_t choice = 0; !r.stop.empty() && choice < r.choices; ++choice) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/tenant_limits.h"
 #include "engine/work.h"
 #include "llmos/request.h"
 #include "llmos/tokenizer.h"
@@ -19,6 +20,8 @@ struct RequestLimits {
   uint32_t context = 0;      // tokens of one sequence, bounded by the cache too
   uint32_t choices_max = 0;  // what the queue holds
   uint32_t stream_tokens = 0;
+  engine::TenantLimits tenants{};
+  uint32_t block_tokens = 1;        // that the tenants' limits are counted in
   std::vector<TokenId> model_ends;  // sorted
 };
 

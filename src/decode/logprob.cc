@@ -2,6 +2,7 @@
 #include "decode/logprob.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -26,11 +27,22 @@ double log_sum_exp(std::span<const float> logits) {
 
 TokenId best_token(std::span<const float> logits) {
   if (logits.empty()) return kNoToken;
-  size_t best = 0;
-  for (size_t i = 1; i < logits.size(); ++i) {
-    if (ordered(logits[i]) > ordered(logits[best])) best = i;
+  // Two passes without a chain from one logit to the next: the compiler makes vectors of the first,
+  // and the second ends early. What is not a number is never above.
+  constexpr size_t kLanes = 16;
+  std::array<float, kLanes> lanes;
+  lanes.fill(kLowest);
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] = logits[i + lane] > lanes[lane] ? logits[i + lane] : lanes[lane];
+    }
   }
-  return TokenId(best);
+  float top = kLowest;
+  for (const float lane : lanes) top = std::max(top, lane);
+  for (; i < logits.size(); ++i) top = logits[i] > top ? logits[i] : top;
+  if (top == kLowest) return 0;  // none is above the lowest
+  return TokenId(std::find(logits.begin(), logits.end(), top) - logits.begin());
 }
 
 std::vector<TokenId> best_tokens(std::span<const float> logits, size_t count) {

@@ -61,7 +61,10 @@ Core::Core(const CoreOptions& options, Executor& executor, BlockPool& pool, Mail
 Core::~Core() {
   if (running_) static_cast<void>(runner_.finish());  // it reads what goes below
   tick();
+  mailbox_.errands().close();
   end_all(Status(Code::kCancelled, "the engine was closed"));
+  retire();
+  save_cache();
 }
 
 Result<std::unique_ptr<Core>> Core::create(const CoreOptions& options, Executor& executor,
@@ -70,6 +73,7 @@ Result<std::unique_ptr<Core>> Core::create(const CoreOptions& options, Executor&
   std::unique_ptr<Core> core(
       new Core(options, executor, pool, mailbox, meters, clock, std::move(tier)));
   if (Status status = core->make_scheduler(); !status.ok()) return status;
+  core->load_cache();
   return core;
 }
 
@@ -79,6 +83,7 @@ Status Core::make_scheduler() {
   config.sequences_max = 2 * (options_.queue_max + options_.sequences_max);
   config.tenants_max = Meters::kTenantsMax;
   config.costs = costs_.costs();
+  if (options_.tenants.any_blocks()) config.quota_block_tokens = uint32_t(block_tokens_);
   SchedulingPolicy* policy = options_.custom_policy;
   if (!policy) {
     Result<sched::NamedPolicy> named = sched::make_policy(options_.policy);

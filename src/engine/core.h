@@ -31,10 +31,13 @@
 #include "engine/prefix_reuse.h"
 #include "engine/runner.h"
 #include "engine/step.h"
+#include "engine/tenant_limits.h"
 #include "engine/tier_use.h"
 #include "kv/block_pool.h"
 #include "kv/capacity.h"
+#include "kv/prefix_file.h"
 #include "kv/tier.h"
+#include "llmos/metrics.h"
 #include "sched/event_log.h"
 #include "sched/policy.h"
 #include "sched/scheduler.h"
@@ -47,10 +50,13 @@ struct CoreOptions {
   uint32_t sequences_max = 16;                // in one step
   uint32_t step_tokens = 512;
   uint32_t queue_max = 1024;
+  TenantLimits tenants{};
   double waiting_seconds_max = 0;    // 0: no bound
   double reader_stall_seconds = 30;  // 0: never
   bool overlap = false;              // depth 1
   bool prefix = false;               // what was computed is kept for requests that begin alike
+  std::string prefix_file{};         // where that is kept between two engines; empty: nowhere
+  ModelDigest digest{};              // of what the file's blocks must have been computed by
   // Records every call of the scheduler, to be decided again offline; outlives the core.
   sched::EventLog* event_log = nullptr;
   // For tests: after so many steps all sequences in memory make room, by leaving for the tier where
@@ -78,6 +84,10 @@ class Core {
   std::chrono::nanoseconds idle_time() const;
   // Nothing is live or on its way.
   bool idle() const { return requests_.empty() && retiring_.empty() && !running_ && !tier_.busy(); }
+  // What each block is used for; O(blocks).
+  KvMap kv_map() const;
+  // The end of what Work::pin began. Nothing happens when there is no such pin.
+  void unpin(uint64_t request);
   // Ends every request with this status.
   void end_all(const Status& status);
 
@@ -124,6 +134,19 @@ class Core {
   void leave_scheduler(LiveSequence& sequence, bool censored);
   void count_blocks(LiveSequence& sequence);
   void retire();
+
+  // Memory (core_memory.cc).
+  Status pin_prompt(const LiveSequence& sequence);
+  void load_cache();
+  void save_cache();
+
+  // Neighbours that begin alike (core_share.cc).
+  bool produces(const LiveSequence& sequence) const;
+  void begin_producing(LiveSequence& sequence);
+  bool await_neighbour(LiveSequence& sequence);
+  void wake_waiters();
+  void wake(LiveSequence& sequence);
+  void leave_neighbours(LiveSequence& sequence);
 
   // Plan (core_plan.cc).
   Step* plan();
@@ -186,6 +209,13 @@ class Core {
   using Deadline = std::pair<double, uint64_t>;         // seconds, request
   std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
   SequenceList parked_;
+  struct Waiter {
+    LiveSequence* waits;
+    LiveSequence* produces;
+    int64_t blocks;  // that the cache must have of the producer
+  };
+  SequenceList producing_;  // their prompts are being computed, and go to the cache
+  std::vector<Waiter> waiters_;
   std::vector<uint64_t> suspending_;  // requests
   std::string stop_scratch_;
   std::vector<uint64_t> mask_;  // one bit a token
@@ -205,6 +235,7 @@ class Core {
   bool found_all_ = false;   // in this plan: the cache had all that was planned of a sequence
   double now_ = 0;
   double idle_seconds_ = 0;
+  uint32_t tenants_seen_ = 0;  // the largest index of one, and one
 };
 
 }  // namespace llmos::engine

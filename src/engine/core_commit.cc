@@ -227,6 +227,10 @@ void Core::commit_entry(Step& step, size_t index) {
   // A chunk that was cut for its rows: the scheduler planned more.
   if (entry.cut) scheduler_->abandon(sequence.index);
   if (pooled) {
+    if (sequence.request->work->pin) {
+      const Status status = pin_prompt(sequence);
+      if (!status.ok()) return fail_request(*sequence.request, status, Finish::kFailed);
+    }
     finish_embedding(*sequence.request);
     end_sequence(sequence, Finish::kStop, false);
     return finish_request(*sequence.request);
@@ -320,12 +324,12 @@ void Core::end_running(const Step& step) {
     if (const auto found = requests_.find(id); found != requests_.end())
       fail_request(*found->second, step.failure, Finish::kFailed);
   }
-  suspects_.clear();
   failures_ = 0;
   reopen();
 }
 
-// What the device held is lost: everybody in it is computed again.
+// What the device held is lost: everybody in it is computed again. Nobody is a suspect any more:
+// one at fault will show it again.
 void Core::reopen() {
   meters_.reopened.add();
   const Status status = executor_.reopen();
@@ -333,6 +337,7 @@ void Core::reopen() {
     end_all(status);
     return prefixes_.clear();
   }
+  suspects_.clear();
   for (LiveSequence* sequence : by_index_) {
     if (!sequence) continue;
     const bool moving = sequence->away == Away::kLeaving || sequence->away == Away::kReturning;
@@ -394,6 +399,9 @@ void Core::show_state() {
   meters_.parked.set(stats.parked);
   meters_.kv_blocks_free.set(pool_.free_count());
   if (prefixes_.tree()) meters_.kv_blocks_cached.set(prefixes_.tree()->evictable_count());
+  for (uint32_t i = 0; scheduler_config_.quota_block_tokens > 0 && i < tenants_seen_; ++i) {
+    meters_.tenant_blocks[i].set(scheduler_->tenant_blocks(i));
+  }
   for (uint32_t level = 0; level < SchedulingRank::kLevels; ++level) {
     meters_.levels[level].set(stats.depth[level]);
   }

@@ -9,9 +9,12 @@
 namespace llmos::engine {
 
 // The scheduler counts tokens, the pool whole blocks: each sequence in memory may waste all of a
-// block but one token. One of them is free, because the pool is whole blocks too.
+// block but one token. One of them is free, because the pool is whole blocks too. What is pinned is
+// nobody's to plan with.
 sched::Resources Core::resources() const {
-  const uint64_t all = scheduler_->costs().kv_tokens;
+  const uint64_t memory = scheduler_->costs().kv_tokens;
+  const uint64_t pinned = uint64_t(prefixes_.pinned_blocks() * block_tokens_);
+  const uint64_t all = memory - std::min(memory, pinned);
   const sched::SchedulerStats stats = scheduler_->stats();
   const uint64_t rounding =
       uint64_t(block_tokens_ - 1) * (std::max(1u, stats.resident + stats.moving) - 1);
@@ -26,6 +29,7 @@ sched::Resources Core::resources() const {
 
 Step* Core::plan() {
   if (options_.preempt_every != 0 && steps_done_ >= preempt_at_ && !preempt_all()) return nullptr;
+  wake_waiters();
   const sched::StepPlan& plan = scheduler_->plan(now(), resources());
   squeezed_ = false;
   idle_seconds_ = plan.idle_seconds;
@@ -113,12 +117,14 @@ void Core::moved(LiveSequence& sequence, bool ok) {
 }
 
 // What the cache has of a sequence that begins counts as computed. False: nothing of `tokens` is
-// left to compute, or its first choice computes the same prompt just now.
+// left to compute, or a neighbour computes the same beginning just now.
 bool Core::begin_with_cached(LiveSequence& sequence, uint32_t& tokens) {
   if (!prefixes_.tree() || sequence.table.tokens() > 0 || sequence.lease.valid()) return true;
   const LiveSequence& first = *sequence.request->sequences[0];
   if (&first != &sequence && first.in_flight > 0 && first.answer_tokens() == 0) return false;
+  if (await_neighbour(sequence)) return false;
   const auto found = uint32_t(prefixes_.lend(sequence));
+  begin_producing(sequence);
   if (found == 0) return true;
   scheduler_->commit(sequence.index, found, 0, now());
   if (!sequence.queued) {

@@ -13,6 +13,7 @@ void Core::hear() {
   while (auto note = mailbox_.take_note()) take_note(*note);
   if (mailbox_.take_sweep()) sweep();
   take_out_suspended();
+  mailbox_.errands().run(*this);
   watch_time();
   retire();
 }
@@ -23,7 +24,9 @@ void Core::take_work(std::unique_ptr<Work> work) {
   request.work = std::move(work);
   const Work& w = *request.work;
   request.submitted = std::chrono::duration<double>(w.submitted - start_).count();
-  request.tenant = meters_.tenant_index(w.request.tenant);
+  request.tenant =
+      meters_.tenant_index(w.request.tenant, options_.tenants.of(w.request.tenant).blocks_max);
+  tenants_seen_ = std::max(tenants_seen_, request.tenant + 1);
   request.usage = w.usage;
   request.usage.prompt_tokens = uint32_t(w.prompt.size());
   request.usage.output_tokens = 0;  // counted when choices end
@@ -75,7 +78,8 @@ Status Core::arrive(LiveSequence& sequence) {
                       : std::chrono::duration<double>(w.deadline - start_).count(),
       .tokens_per_step = 1 + drafts_max(w),
       .needs_results = !w.stop_texts.empty() || w.request.logits_hook || w.request.token_mask ||
-                       w.request.prompt_logprobs || w.pooling || w.drafts};
+                       w.request.prompt_logprobs || w.pooling || w.drafts,
+      .tenant_blocks_max = options_.tenants.of(w.request.tenant).blocks_max};
   Result<sched::SequenceIndex> index = scheduler_->arrive(arrival, now());
   if (!index.ok()) return index.status();
   sequence.index = *index;
@@ -86,7 +90,7 @@ Status Core::arrive(LiveSequence& sequence) {
 
 void Core::leave_queue(LiveSequence& sequence) {
   if (!std::exchange(sequence.queued, false)) return;
-  mailbox_.left_queue(1);
+  mailbox_.left_queue(1, sequence.request->work->request.tenant);
 }
 
 void Core::take_note(const Mailbox::StreamNote& note) {
@@ -172,6 +176,7 @@ void Core::end_sequence(LiveSequence& sequence, Finish finish, bool censored) {
   leave_queue(sequence);
   if (std::exchange(sequence.parked, false)) std::erase(parked_, &sequence);
   std::erase(suspects_, &sequence);
+  leave_neighbours(sequence);
   leave_scheduler(sequence, censored);
   count_blocks(sequence);
   tier_.forget(sequence);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/mailbox.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/text.h"
@@ -18,15 +19,49 @@ Status Mailbox::post_work(std::unique_ptr<Work>& work) {
 Status Mailbox::try_post(std::unique_ptr<Work>& work) {
   if (closed()) return {Code::kCancelled, "the engine accepts no more requests: it is draining"};
   const uint32_t choices = uint32_t(work->samplers.size());
+  const std::string tenant = work->request.tenant;  // the work may be gone when it is needed
+  if (Status status = enter_tenant_queue(tenant, choices); !status.ok()) return status;
   const uint32_t before = waiting_.fetch_add(choices);
   if (before + choices > queue_max_ || !work_.try_push(std::move(work))) {
     waiting_.fetch_sub(choices);
+    leave_tenant_queue(tenant, choices);
     return {Code::kExhausted, (Text() << "the queue is full: expected room for " << choices
                                       << " more, found " << before << " of " << queue_max_
                                       << " waiting; try again later, or raise queue_max")
                                   .str()};
   }
   return {};
+}
+
+Status Mailbox::enter_tenant_queue(const std::string& tenant, uint32_t sequences) {
+  if (!bounds_tenants_) return {};
+  const uint32_t most = limits_.of(tenant).queue_max;
+  const std::lock_guard lock(tenants_mutex_);
+  uint32_t& waiting = waiting_of_[tenant];
+  if (most > 0 && waiting + sequences > most) {
+    const uint32_t found = waiting;
+    if (found == 0) waiting_of_.erase(tenant);
+    return {Code::kExhausted, (Text() << "the tenant's queue is full: expected room for "
+                                      << sequences << " more, found " << found << " of " << most
+                                      << " waiting; try again when some of its requests have ended")
+                                  .str()};
+  }
+  waiting += sequences;
+  return {};
+}
+
+void Mailbox::leave_tenant_queue(std::string_view tenant, uint32_t sequences) noexcept {
+  if (!bounds_tenants_) return;
+  const std::lock_guard lock(tenants_mutex_);
+  const auto found = waiting_of_.find(tenant);
+  if (found == waiting_of_.end()) return;
+  found->second -= std::min(found->second, sequences);
+  if (found->second == 0) waiting_of_.erase(found);
+}
+
+void Mailbox::left_queue(uint32_t sequences, std::string_view tenant) noexcept {
+  waiting_.fetch_sub(sequences);
+  leave_tenant_queue(tenant, sequences);
 }
 
 void Mailbox::publish(const sched::Load& load, const SchedulingCosts& costs,

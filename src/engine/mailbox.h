@@ -10,10 +10,16 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
 
+#include "engine/errands.h"
+#include "engine/tenant_limits.h"
 #include "engine/work.h"
 #include "llmos/queue.h"
 #include "sched/admission.h"
@@ -29,10 +35,15 @@ class Mailbox {
     Note note;
   };
 
-  explicit Mailbox(uint32_t queue_max) : queue_max_(queue_max), work_(queue_max), notes_(kNotes) {}
+  explicit Mailbox(uint32_t queue_max, TenantLimits limits = {})
+      : queue_max_(queue_max),
+        limits_(std::move(limits)),
+        bounds_tenants_(limits_.any_queue()),
+        work_(queue_max),
+        notes_(kNotes) {}
 
-  // kExhausted when `choices` more sequences would not fit into the queue, kCancelled when closed.
-  // The work stays with the caller then.
+  // kExhausted when `choices` more sequences would not fit into the queue, or into their tenant's
+  // share of it; kCancelled when closed. The work stays with the caller then.
   Status post_work(std::unique_ptr<Work>& work);
   void post_note(StreamNote note) noexcept;
   void wake() noexcept { event_.set(); }
@@ -48,6 +59,7 @@ class Mailbox {
   void wait(std::chrono::nanoseconds timeout) noexcept {
     static_cast<void>(event_.wait_for(timeout));
   }
+  Errands& errands() noexcept { return errands_; }
   // What admission knows: told by the engine now and then, asked by those who submit. Everything is
   // admitted until the engine has measured its first steps.
   void publish(const sched::Load& load, const SchedulingCosts& costs, double wait_seconds_max);
@@ -55,17 +67,24 @@ class Mailbox {
   // lock for a moment.
   Status admit(const Work& work, Instant now) const;
   // Sequences that wait are counted from post_work() until the engine says that they do not.
-  void left_queue(uint32_t sequences) noexcept { waiting_.fetch_sub(sequences); }
+  void left_queue(uint32_t sequences, std::string_view tenant) noexcept;
   uint32_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
 
  private:
   Status try_post(std::unique_ptr<Work>& work);
+  Status enter_tenant_queue(const std::string& tenant, uint32_t sequences);
+  void leave_tenant_queue(std::string_view tenant, uint32_t sequences) noexcept;
 
   static constexpr size_t kNotes = 4096;  // 64 KiB; beyond it a sweep is as cheap
 
   const uint32_t queue_max_;
+  const TenantLimits limits_;
+  const bool bounds_tenants_;
+  std::mutex tenants_mutex_;
+  std::map<std::string, uint32_t, std::less<>> waiting_of_;  // guarded; those who have somebody
   MpscQueue<std::unique_ptr<Work>> work_;
   MpscQueue<StreamNote> notes_;
+  Errands errands_;
   Event event_{Event::Reset::kAutomatic};
   mutable std::mutex load_mutex_;
   bool load_known_ = false;  // guarded, with the next

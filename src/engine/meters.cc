@@ -29,6 +29,7 @@ Meters::Meters() {
   watch(kv_blocks, "llmos_kv_blocks", "Blocks of keys and values.", true);
   watch(kv_blocks_free, "llmos_kv_blocks_free", "Of those, free.", true);
   watch(kv_blocks_cached, "llmos_kv_blocks_cached", "Of those, kept for later requests.", true);
+  watch(kv_blocks_pinned, "llmos_kv_blocks_pinned", "Blocks held by pinned prefixes.", true);
   watch(step, "llmos_step_seconds", "Duration of a step.");
   watch(planning, "llmos_planning_seconds", "Planning and bookkeeping of a step.");
   watch(scheduling_delay, "llmos_scheduling_delay_seconds", "From submission to the first step.");
@@ -48,7 +49,7 @@ void Meters::watch(observe::Histogram& histogram, const char* name, const char* 
   if (made.ok()) watches_.push_back(*std::move(made));
 }
 
-uint32_t Meters::tenant_index(const std::string& name) {
+uint32_t Meters::tenant_index(const std::string& name, uint32_t blocks_max) {
   const std::lock_guard lock(tenants_mutex_);
   if (const auto found = tenant_indices_.find(name); found != tenant_indices_.end()) {
     return found->second;
@@ -56,7 +57,7 @@ uint32_t Meters::tenant_index(const std::string& name) {
   if (tenants_.size() == kTenantsMax) return kTenantsMax - 1;
   const auto index = uint32_t(tenants_.size());
   tenant_indices_.emplace(name, index);
-  tenants_.push_back({.tenant = name});
+  tenants_.push_back({.tenant = name, .kv_blocks_max = blocks_max});
   return index;
 }
 
@@ -96,6 +97,7 @@ Metrics Meters::snapshot() const {
             .kv_blocks = uint32_t(kv_blocks.get()),
             .kv_blocks_free = uint32_t(kv_blocks_free.get()),
             .kv_blocks_cached = uint32_t(kv_blocks_cached.get()),
+            .kv_blocks_pinned = uint32_t(kv_blocks_pinned.get()),
             .kv_waste = double(kv_waste_ppm.get()) * 1e-6,
             .utilisation = open_ns > 0 ? double(busy_ns.get()) / open_ns : 0,
             .step = step.snapshot().latency(),
@@ -107,6 +109,9 @@ Metrics Meters::snapshot() const {
   for (const Tally& level : levels) m.waiting_by_level.push_back(uint32_t(level.get()));
   const std::lock_guard lock(tenants_mutex_);
   m.tenants = tenants_;
+  for (size_t i = 0; i < m.tenants.size(); ++i) {
+    m.tenants[i].kv_blocks = uint32_t(tenant_blocks[i].get());
+  }
   return m;
 }
 

@@ -35,19 +35,20 @@ class Meters {
   Tally prompt_tokens, cached_tokens, output_tokens, steps, steps_failed;
   Tally preemptions, recomputed_tokens, swapped_tokens, swapped_bytes, swap_failures, reopened;
   Tally waiting, running, swapped, parked, swap_bytes;
-  Tally kv_blocks, kv_blocks_free, kv_blocks_cached, kv_waste_ppm, busy_ns, started_ns, now_ns;
+  Tally kv_blocks, kv_blocks_free, kv_blocks_cached, kv_blocks_pinned, kv_waste_ppm, busy_ns,
+      started_ns, now_ns;
   observe::Histogram step, planning, scheduling_delay, first_token, token_gap, total;
   Tally levels[64];  // waiting, by level
+  static constexpr uint32_t kTenantsMax = 1024;
+  Tally tenant_blocks[kTenantsMax];  // where tenants have limits
 
   // The index of a tenant's name, from 0, in the order of their first requests. Names beyond
   // kTenantsMax share the last index.
-  uint32_t tenant_index(const std::string& name);
+  uint32_t tenant_index(const std::string& name, uint32_t blocks_max = 0);
   void add_tenant_use(uint32_t tenant, uint32_t prompt, uint32_t output, double block_seconds);
 
   Metrics snapshot() const;
   std::string prometheus_text() const { return registry_.prometheus_text(); }
-
-  static constexpr uint32_t kTenantsMax = 1024;
 
  private:
   void watch(Tally& tally, const char* name, const char* help, bool gauge = false);

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/prefix_reuse.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "base/text.h"
+
 namespace llmos::engine {
 
 bool needs_whole_prompt(const LiveSequence& sequence) {
@@ -21,6 +26,12 @@ int64_t PrefixReuse::lend(LiveSequence& sequence) {
                        ? tree_->begin(*domain)
                        : tree_->lend(*domain, sequence.tokens, sequence.table);
   return sequence.table.tokens();
+}
+
+int64_t PrefixReuse::known_blocks(const LiveSequence& sequence) const {
+  const Result<DomainId> domain = tree_->domain(sequence.request->work->request.tenant);
+  if (!domain.ok()) return std::numeric_limits<int64_t>::max();  // it never finds any
+  return tree_->match(*domain, std::span(sequence.tokens).first(sequence.tokens.size() - 1)).blocks;
 }
 
 void PrefixReuse::room(int64_t blocks) {
@@ -58,7 +69,60 @@ void PrefixReuse::disown(LiveSequence& sequence) {
 }
 
 void PrefixReuse::clear() {
+  unpin_all();
   if (tree_) tree_->clear();
+}
+
+Result<int64_t> PrefixReuse::pin(uint64_t id, const std::string& tenant,
+                                 std::span<const TokenId> tokens, int64_t blocks_max) {
+  if (!tree_) return Status(Code::kInvalid, "pin: the prefix cache is off");
+  const Result<DomainId> domain = tree_->domain(tenant);
+  if (!domain.ok()) return domain.status();
+  const int64_t blocks = tree_->match(*domain, tokens).blocks;
+  if (blocks == 0) {
+    return Status(Code::kInvalid,
+                  (Text() << "pin: expected a whole block of " << tree_->block_tokens()
+                          << " tokens at least, found " << tokens.size() << " tokens")
+                      .str());
+  }
+  if (pinned_ + blocks > blocks_max) {
+    return Status(Code::kExhausted,
+                  (Text() << "pin: expected at most " << std::max<int64_t>(blocks_max, 0)
+                          << " pinned blocks, so that the longest request still fits, found "
+                          << pinned_ + blocks << "; give the cache more bytes")
+                      .str());
+  }
+  tree_->pin(*domain, tokens);
+  const auto whole = size_t(blocks * tree_->block_tokens());
+  pins_[id] = {*domain, {tokens.begin(), tokens.begin() + ptrdiff_t(whole)}, blocks};
+  pinned_ += blocks;
+  return blocks;
+}
+
+void PrefixReuse::release(const Pin& pin) {
+  tree_->unpin(pin.domain, pin.tokens, pin.blocks);
+  pinned_ -= pin.blocks;
+}
+
+void PrefixReuse::unpin(uint64_t id) {
+  const auto found = pins_.find(id);
+  if (found == pins_.end()) return;
+  release(found->second);
+  pins_.erase(found);
+}
+
+void PrefixReuse::unpin_all() {
+  for (const auto& [id, pin] : pins_) release(pin);
+  pins_.clear();
+}
+
+Result<PrefixesLoaded> PrefixReuse::load(const ModelDigest& digest, const std::string& path) {
+  return load_prefixes(*tree_, digest, path);
+}
+
+Status PrefixReuse::save(const ModelDigest& digest, const std::string& path) {
+  unpin_all();
+  return save_prefixes(*tree_, digest, path);
 }
 
 }  // namespace llmos::engine

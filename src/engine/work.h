@@ -33,6 +33,10 @@ struct Work {
   uint32_t drafts_max = 0;               // in one step
   std::optional<Pooling> pooling;        // an embedding is wanted, and no answer
   bool normalise = false;
+  // Its prompt stays in the prefix cache, under the work's id, if so many blocks are left to
+  // others.
+  bool pin = false;
+  int64_t pin_leaves = 0;
   // It was suspended and goes on: its choices as they were, one for each sampler; else empty.
   std::vector<SuspendedChoice> resumed;
   std::vector<PositionScore> prompt_scores;

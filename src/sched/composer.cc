@@ -30,6 +30,7 @@ const StepPlan& Scheduler::Impl::make_plan(double now, const Resources& resource
   refresh_ranks(now);
   promote(now);
   order();
+  relieve_tenants(now);
   grow(now);
   settle_claims(now);
   enter(now);
@@ -71,12 +72,19 @@ void Scheduler::Impl::promote(double now) {
   const Composition& rules = config.composition;
   if (rules.promote_after <= 0) return;
   const double after = rules.promote_after * scale();
+  // Late ones that wait for their own tenant's quota, in a plan; the rest of them is seen in the
+  // next plans.
+  constexpr uint32_t kExcusedPerPlan = 64;
+  uint32_t excused = 0;
   SequenceIndex index = waits.front();
-  while (index != kNoSequence) {
+  while (index != kNoSequence && excused < kExcusedPerPlan) {
     Sequence& s = records[index];
     if (now - s.waited_since <= after) return;
     const SequenceIndex next = s.wait_next;
-    if (!s.promoted) {
+    if (!s.promoted && is_outside(s) && !quota_lets_enter(s)) {
+      ++excused;
+      wait_anew(index, now);
+    } else if (!s.promoted) {
       const uint64_t tokens = promoted_outside_tokens + promoted_tokens + need(s);
       const bool fits = promoted_count < rules.promote_share * slots &&
                         double(tokens) <= rules.promote_share * double(capacity);
@@ -194,12 +202,13 @@ void Scheduler::Impl::compose_decodes(double now) {
       blocked = place.index;
       continue;
     }
-    if (decode_tokens + s.tokens_per_step > budget_tokens) continue;
+    if (decode_tokens + s.tokens_per_step > budget_tokens || !quota_lets_grow(s)) continue;
     ++places;
     decode_tokens += s.tokens_per_step;
     decodes.push_back(place.index);
     current.context_tokens += s.view.held_tokens + s.planned_output + 1;
     s.planned_output += s.tokens_per_step;
+    recharge(s, s.reserved_tokens, s.reserved_tokens + s.tokens_per_step);
     s.reserved_tokens += s.tokens_per_step;
     used += s.tokens_per_step;
     if (s.promoted) promoted_tokens += s.tokens_per_step;

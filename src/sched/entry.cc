@@ -60,8 +60,9 @@ void Scheduler::Impl::settle_claims(double now) {
   while (!claims.empty()) {
     const SequenceIndex index = claims.front();
     // Those whose memory it waits for may have stayed away for good: then it takes what there is.
-    if (need(records[index]) > free_tokens()) {
-      if (leaving_tokens > 0) return;
+    const bool allowed = quota_lets_enter(records[index]);
+    if (!allowed || need(records[index]) > free_tokens()) {
+      if (allowed && leaving_tokens > 0) return;
       unclaim(index);
       join_line(index);
       continue;
@@ -90,6 +91,10 @@ void Scheduler::Impl::enter(double now) {
   room_most = std::numeric_limits<int64_t>::max();
   for (size_t i = 0; i < promoted_outside.size() && tried < tries;) {
     const SequenceIndex index = promoted_outside[i];
+    if (!quota_lets_enter(records[index])) {  // others of its tenant came first
+      set_promoted(index, false);
+      continue;
+    }
     ++tried;
     const bool go_on = try_enter(index, now);
     if (!go_on) return;
@@ -105,11 +110,17 @@ void Scheduler::Impl::enter(double now) {
 void Scheduler::Impl::start_scan() {
   scan_cursor = kNoSequence;
   scan_tenants.assign(waiting_list.begin(), waiting_list.end());
-  std::make_heap(scan_tenants.begin(), scan_tenants.end(), ServedMore{tenants.data()});
+  if (config.composition.fair) {
+    std::make_heap(scan_tenants.begin(), scan_tenants.end(), ServedMore{tenants.data()});
+    return;
+  }
+  for (const uint32_t tenant : scan_tenants) tenants[tenant].cursor = tenants[tenant].line.front();
+  std::make_heap(scan_tenants.begin(), scan_tenants.end(), FrontLater{this});
 }
 
 SequenceIndex Scheduler::Impl::next_outsider() {
-  while (scan_cursor == kNoSequence) {
+  if (!config.composition.fair) return next_merged();
+  while (scan_cursor == kNoSequence || !quota_lets_enter(records[scan_cursor])) {
     if (scan_tenants.empty()) return kNoSequence;
     std::pop_heap(scan_tenants.begin(), scan_tenants.end(), ServedMore{tenants.data()});
     scan_tenant = scan_tenants.back();

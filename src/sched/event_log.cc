@@ -11,7 +11,7 @@
 namespace llmos::sched {
 namespace {
 
-constexpr uint64_t kMagic = 0x3330474F4C53534Cu;  // "LSSLOG03"
+constexpr uint64_t kMagic = 0x3430474F4C53534Cu;  // "LSSLOG04"
 
 // Writes or reads the fields of an Event, in one order for both.
 template <class Archive>
@@ -21,7 +21,7 @@ void visit(Archive& archive, Event& e) {
     Arrival& a = e.arrival;
     archive(a.prompt_tokens, a.cached_tokens, a.output_tokens_max, a.output_tokens_hint, a.priority,
             a.tenant, a.deadline, a.tokens_per_step, a.needs_results, a.prefix_group,
-            a.brought_tokens);
+            a.brought_tokens, a.tenant_blocks_max);
   } else if (e.kind == EventKind::kCosts) {
     SchedulingCosts& c = e.costs;
     archive(c.step, c.prompt_token, c.decode, c.context_token, c.swap_token, c.slots,

@@ -267,9 +267,11 @@ Result<SequenceIndex> Scheduler::arrive(const Arrival& arrival, double now) {
          << "; shorten the prompt or give more memory";
     return Status(Code::kInvalid, std::move(text).str());
   }
+  if (Status status = impl_->check_quota(arrival); !status.ok()) return status;
   if (impl_->free_records.empty()) {
     return Status(Code::kExhausted, "scheduler: all sequence records are in use; try again later");
   }
+  impl_->set_quota(arrival);
   return impl_->add(arrival, now);
 }
 
@@ -365,6 +367,9 @@ const SchedulingCosts& Scheduler::costs() const { return impl_->costs; }
 double Scheduler::waiting_bound() const { return impl_->waiting_bound(); }
 SchedulerStats Scheduler::stats() const { return impl_->stats(); }
 Load Scheduler::load() const { return impl_->load(); }
+uint32_t Scheduler::tenant_blocks(uint32_t tenant) const {
+  return uint32_t(impl_->tenants[std::min<size_t>(tenant, impl_->tenants.size() - 1)].blocks);
+}
 uint64_t Scheduler::digest() const { return impl_->digest; }
 void Scheduler::record(EventLog* log) { impl_->log = log; }
 void Scheduler::check_integrity() const { impl_->check_integrity(); }

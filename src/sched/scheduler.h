@@ -14,6 +14,9 @@
 //     are `planned_*`; a sequence that ends in n may be in n+1: its token is dropped, and end() is
 //     legal at any time. The caller keeps the blocks until the step has retired.
 //   - Time never runs backwards; `now` is seconds since any origin.
+//   - A tenant at its quota waits, in its own order, and nobody waits for it: its sequences enter
+//     when its own ones have left. Late ones of it are not promoted. When all of its sequences need
+//     another block and none is left, the worst of them makes room, to be computed again.
 //   - Memory is counted in tokens. A sequence takes max(prompt, held + planned) less its shared
 //     prefix; the sum over resident, entering and leaving ones never exceeds kv_tokens, except that
 //     a capacity that shrinks is honoured by evictions in the next plans.
@@ -26,6 +29,7 @@
 //   (1) reserved memory == sum over resident, entering and leaving sequences
 //   (2) a waiting or swapped sequence that is not parked is on its tenant's line exactly once
 //   (3) every sequence that did not run is on the wait list, ordered by `waited_since`
+//   (4) a tenant's blocks == sum of its sequences' memory, each in whole blocks, within its quota
 #pragma once
 
 #include <cstdint>
@@ -50,6 +54,9 @@ struct SchedulerConfig {
   SchedulingCosts costs{};
   Composition composition{};             // of the policy: see policy.h
   std::vector<double> tenant_weights{};  // share of tenant i; 1 where missing
+  // Tenants have quotas (Arrival::tenant_blocks_max), counted in whole blocks of so many tokens. 0:
+  // they have none.
+  uint32_t quota_block_tokens{};
 };
 
 // kInvalid for costs that no plan can be made with: see Scheduler::create().
@@ -78,7 +85,7 @@ class Scheduler {
   ~Scheduler();
 
   // Events. `sequence` must be in use. kExhausted when all records are; kInvalid for a sequence
-  // that could never fit (prompt + one token above kv_tokens).
+  // that could never fit (prompt + one token above kv_tokens, or the whole above its quota).
   Result<SequenceIndex> arrive(const Arrival& arrival, double now);
   // The sequence is over, whatever it was doing; its record is free afterwards. `censored`: not by
   // its own end (cancel, fault, deadline): a policy must not learn its length.
@@ -109,6 +116,8 @@ class Scheduler {
   double waiting_bound() const;
   SchedulerStats stats() const;  // O(levels)
   Load load() const;             // for admission; O(1)
+  // Blocks that the tenant's sequences take; 0 where quotas are not counted.
+  uint32_t tenant_blocks(uint32_t tenant) const;
   uint64_t digest() const;
   // Records every call from now on; nullptr stops. The log outlives its installation.
   void record(EventLog* log);

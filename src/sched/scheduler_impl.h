@@ -33,11 +33,19 @@ struct TenantState {
   WaitingLine line;
   double counter{};  // tokens served, by weight
   double weight{1};
-  uint32_t active{};      // sequences that have not ended
-  uint32_t waiting{};     // of those, on the line or promoted outside memory
-  uint64_t lag{};         // how far ahead of the least served, as places count it
-  uint32_t active_at{};   // where it is in the list of the tenants with somebody
-  uint32_t waiting_at{};  // and of those with somebody on the line
+  uint32_t active{};   // sequences that have not ended
+  uint32_t waiting{};  // of those, on the line or promoted outside memory
+  uint64_t lag{};      // how far ahead of the least served, as places count it
+  // Where the scheduler counts quotas: blocks that its sequences take, how many of them take some,
+  // and the most blocks that they may take.
+  static constexpr uint64_t kNoQuota = ~uint64_t{0};
+  uint64_t blocks{};
+  uint64_t quota{kNoQuota};
+  uint32_t holders{};
+  bool starved{};                     // one of them could not grow in the last plan
+  SequenceIndex cursor{kNoSequence};  // on its line, in a scan of all lines together
+  uint32_t active_at{};               // where it is in the list of the tenants with somebody
+  uint32_t waiting_at{};              // and of those with somebody on the line
 };
 
 // Order of a heap whose top is the tenant served least.
@@ -77,8 +85,10 @@ struct Scheduler::Impl {
   bool is_outside(const Sequence& s) const {  // on a line
     return (s.stage == Stage::kWaiting || s.stage == Stage::kSwapped) && !s.parked && !s.claims;
   }
-  // Without shares all wait on one line.
-  uint32_t line_of(const Sequence& s) const { return config.composition.fair ? s.view.tenant : 0; }
+  // Without shares and quotas all wait on one line.
+  uint32_t line_of(const Sequence& s) const {
+    return config.composition.fair || quotas() ? s.view.tenant : 0;
+  }
   double scale() const;                  // of the seconds in Composition, to the measured step
   void join_line(SequenceIndex index);   // of its tenant, or the promoted ones
   void leave_line(SequenceIndex index);  // if it is on one
@@ -103,6 +113,23 @@ struct Scheduler::Impl {
     digest = (digest ^ word) * 0x9E3779B97F4A7C15u;
     digest ^= digest >> 32;
   }
+
+  // Quotas (quota.cc).
+  bool quotas() const { return config.quota_block_tokens > 0; }
+  uint64_t blocks_of(uint64_t tokens) const;
+  Status check_quota(const Arrival& arrival) const;
+  void set_quota(const Arrival& arrival);
+  void recharge(const Sequence& sequence, uint32_t before, uint32_t after);  // reserved tokens
+  bool quota_lets_enter(const Sequence& sequence) const;
+  bool quota_lets_grow(const Sequence& sequence);
+  void relieve_tenants(double now);
+  void check_charges() const;
+  void wait_anew(SequenceIndex index, double now);
+  SequenceIndex next_merged();
+  struct FrontLater {  // order of a heap whose top has the best front
+    const Impl* impl;
+    bool operator()(uint32_t a, uint32_t b) const;
+  };
 
   // Plans (composer.cc, entry.cc).
   const StepPlan& make_plan(double now, const Resources& resources);

@@ -48,6 +48,7 @@ void Scheduler::Impl::reserve(SequenceIndex index) {
   Sequence& s = records[index];
   if (s.stage != Stage::kResident && s.stage != Stage::kEntering) return;
   const uint32_t wanted = need(s) + s.planned_output;
+  recharge(s, s.reserved_tokens, wanted);
   const uint64_t change = uint64_t{wanted} - s.reserved_tokens;  // modulo 2^64: a decrease too
   used += change;
   if (s.promoted) promoted_tokens += change;
@@ -57,6 +58,7 @@ void Scheduler::Impl::reserve(SequenceIndex index) {
 
 void Scheduler::Impl::release_memory(SequenceIndex index) {
   Sequence& s = records[index];
+  recharge(s, s.reserved_tokens, 0);
   used -= s.reserved_tokens;
   if (s.promoted) promoted_tokens -= s.reserved_tokens;
   if (s.stage == Stage::kLeaving) leaving_tokens -= s.reserved_tokens;
@@ -334,6 +336,7 @@ void Scheduler::Impl::check_integrity() const {
     LLMOS_CHECK(now.key == place.key && now.level == place.level) << "sequence " << place.id;
   }
   uint64_t lined = promoted_outside.size(), waiting = 0;
+  if (quotas()) check_charges();
   for (const TenantState& tenant : tenants) {
     waiting += tenant.waiting;
     const bool has_line = !tenant.line.empty();

@@ -53,6 +53,9 @@ struct Arrival {
   bool needs_results{};
   // Whom it shares its cached prefix with: equal numbers run near each other. 0: nobody.
   uint64_t prefix_group{};
+  // Its tenant's quota from now on, where the scheduler counts them: blocks of device memory that
+  // the tenant's sequences may take together. 0: no limit.
+  uint32_t tenant_blocks_max{};
 };
 
 // What a plan reads and writes of each running sequence is in the first cache line: 256 of them are

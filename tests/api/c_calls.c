@@ -35,6 +35,187 @@ static llmos_request greedy(const char* prompt) {
   return request;
 }
 
+int c_limits_tenants(const char* text_model) {
+  llmos_engine_options options = LLMOS_ENGINE_OPTIONS_INIT;
+  options.threads = 1;
+  options.tenant_kv_share_max = 2; /* more than all */
+  llmos_engine* engine = NULL;
+  EXPECT(code_of(llmos_engine_open(text_model, &options, &engine)) == LLMOS_INVALID && !engine);
+  options.tenant_kv_share_max = 0;
+  options.tenant_count = 1;
+  EXPECT(code_of(llmos_engine_open(text_model, &options, &engine)) == LLMOS_INVALID && !engine);
+  const llmos_tenant_limit limit = {"small", 0, 0.1, 5};
+  options.tenants = &limit;
+  EXPECT(!llmos_engine_open(text_model, &options, &engine) && engine);
+  llmos_request request = greedy("hello");
+  request.tenant = "small";
+  request.choices = 6; /* more than may wait */
+  llmos_stream* stream = NULL;
+  EXPECT(code_of(llmos_engine_submit(engine, &request, &stream)) == LLMOS_EXHAUSTED);
+  request.tenant = NULL;
+  EXPECT(!llmos_engine_submit(engine, &request, &stream));
+  EXPECT(!llmos_stream_wait(stream));
+  llmos_stream_free(stream);
+  llmos_engine_free(engine);
+  return 0;
+}
+
+/* A policy that lets the request with the highest priority go first, and counts its calls. */
+typedef struct policy_calls {
+  int ranks, ends, epochs, wrong;
+} policy_calls;
+
+static void rank_by_priority(const llmos_sequence_view* sequence,
+                             const llmos_scheduling_costs* costs, llmos_scheduling_rank* rank,
+                             void* context) {
+  policy_calls* calls = (policy_calls*)context;
+  ++calls->ranks;
+  calls->wrong += sequence->size != sizeof *sequence || costs->size != sizeof *costs ||
+                  rank->size != sizeof *rank || rank->level != 0 || costs->slots != 1 ||
+                  sequence->prompt_tokens == 0 || sequence->output_tokens_max != 12;
+  rank->level = sequence->priority > 0 ? 0 : 5;
+}
+
+static void count_end(const llmos_sequence_view* sequence, int censored, void* context) {
+  policy_calls* calls = (policy_calls*)context;
+  ++calls->ends;
+  calls->wrong += censored != 0 || sequence->output_tokens == 0;
+}
+
+static uint64_t same_epoch(double now, void* context) {
+  ++((policy_calls*)context)->epochs;
+  return now < 0;
+}
+
+/* Only tokens 3 and 70, in turn, and six of them. */
+static int allow_two(const llmos_logits_context* where, uint64_t* mask, size_t words,
+                     void* context) {
+  const size_t answer = where->token_count - where->prompt_tokens;
+  if (where->size != sizeof *where || words != 2 || mask[0] || mask[1]) *(int*)context = -1;
+  if (answer == 6) return 0;
+  mask[answer % 2] |= answer % 2 ? (uint64_t)1 << (70 - 64) : (uint64_t)1 << 3;
+  return 1;
+}
+
+static void prefer_nine(const llmos_logits_context* where, float* logits, size_t count,
+                        void* context) {
+  *(int*)context += where->token_count >= where->prompt_tokens && count == 128;
+  logits[9] = 1e6f;
+}
+
+int c_schedules_and_masks(const char* text_model) {
+  policy_calls calls = {0, 0, 0, 0};
+  llmos_scheduling_policy policy = LLMOS_SCHEDULING_POLICY_INIT;
+  llmos_engine_options options = LLMOS_ENGINE_OPTIONS_INIT;
+  options.threads = 1;
+  options.sequences_max = 1;
+  options.scheduling_policy = &policy;
+  llmos_engine* engine = NULL;
+  EXPECT(code_of(llmos_engine_open(text_model, &options, &engine)) == LLMOS_INVALID && !engine);
+  policy.rank = rank_by_priority;
+  policy.ended = count_end;
+  policy.epoch = same_epoch;
+  policy.context = &calls;
+  EXPECT(!llmos_engine_open(text_model, &options, &engine) && engine);
+  memset(&policy, 0, sizeof policy); /* it was copied */
+  llmos_request request = greedy("hello");
+  llmos_stream* streams[3];
+  for (int i = 0; i < 3; ++i) {
+    request.priority = i;
+    EXPECT(!llmos_engine_submit(engine, &request, &streams[i]));
+  }
+  for (int i = 0; i < 3; ++i) {
+    EXPECT(!llmos_stream_wait(streams[i]));
+    llmos_stream_free(streams[i]);
+  }
+  EXPECT(calls.wrong == 0 && calls.ranks >= 3 && calls.ends == 3 && calls.epochs > 0);
+
+  int problem = 0, adjusted = 0;
+  llmos_request_hooks hooks = LLMOS_REQUEST_HOOKS_INIT;
+  hooks.allow = allow_two;
+  hooks.context = &problem;
+  request.hooks = &hooks;
+  request.ignore_end = 0;
+  llmos_stream* stream = NULL;
+  EXPECT(!llmos_engine_submit(engine, &request, &stream) && !llmos_stream_wait(stream));
+  size_t count = 0;
+  const int32_t* ids = llmos_stream_tokens(stream, 0, &count);
+  EXPECT(problem == 0 && count == 6 && llmos_stream_finish(stream, 0) == LLMOS_FINISH_STOP);
+  for (size_t i = 0; i < count; ++i) EXPECT(ids[i] == (i % 2 ? 70 : 3));
+  llmos_stream_free(stream);
+
+  hooks.allow = NULL;
+  hooks.adjust = prefer_nine;
+  hooks.context = &adjusted;
+  EXPECT(!llmos_engine_submit(engine, &request, &stream) && !llmos_stream_wait(stream));
+  ids = llmos_stream_tokens(stream, 0, &count);
+  EXPECT(adjusted == 12 && count == 12);
+  for (size_t i = 0; i < count; ++i) EXPECT(ids[i] == 9);
+  llmos_stream_free(stream);
+  hooks.size = 0;
+  EXPECT(code_of(llmos_engine_submit(engine, &request, &stream)) == LLMOS_INVALID);
+  llmos_engine_free(engine);
+  return 0;
+}
+
+int c_pins_and_maps(const char* text_model, const char* directory) {
+  llmos_engine_options options = LLMOS_ENGINE_OPTIONS_INIT;
+  options.threads = 1;
+  options.prefix_directory = "no/such/directory";
+  llmos_engine* engine = NULL;
+  EXPECT(code_of(llmos_engine_open(text_model, &options, &engine)) == LLMOS_NOT_FOUND);
+  options.prefix_directory = directory;
+  int32_t prompt[40];
+  for (int i = 0; i < 40; ++i) prompt[i] = 5 + i;
+  llmos_request request = greedy(NULL);
+  request.tokens = prompt;
+  request.token_count = 40;
+  for (int run = 0; run < 2; ++run) { /* the second engine finds what the first has left */
+    EXPECT(!llmos_engine_open(text_model, &options, &engine));
+    llmos_stream* stream = NULL;
+    EXPECT(!llmos_engine_submit(engine, &request, &stream) && !llmos_stream_wait(stream));
+    llmos_usage usage;
+    llmos_stream_usage(stream, &usage);
+    EXPECT(run ? usage.cached_tokens >= 32 : usage.cached_tokens == 0);
+    llmos_stream_free(stream);
+    llmos_pin* pin = NULL;
+    EXPECT(!llmos_engine_pin(engine, &request, &pin) && llmos_pin_tokens(pin) == 32);
+    llmos_kv_block blocks[1000];
+    size_t count = 0, pinned = 0;
+    EXPECT(!llmos_engine_kv_map(engine, 10000, blocks, 1000, &count) && count > 2);
+    for (size_t i = 0; i < count && i < 1000; ++i) pinned += blocks[i].use == LLMOS_BLOCK_PINNED;
+    EXPECT(pinned == 2);
+    EXPECT(!llmos_engine_kv_map(engine, 10000, NULL, 0, &pinned) && pinned == count);
+    llmos_pin_free(pin);
+    llmos_engine_free(engine);
+  }
+  EXPECT(llmos_pin_tokens(NULL) == 0);
+  llmos_pin_free(NULL);
+  EXPECT(code_of(llmos_engine_pin(NULL, &request, NULL)) == LLMOS_INVALID);
+  EXPECT(code_of(llmos_engine_kv_map(NULL, 0, NULL, 0, NULL)) == LLMOS_INVALID);
+  return 0;
+}
+
+int c_shares_a_budget(const char* text_model) {
+  llmos_budget* budget = llmos_budget_new(1000);
+  EXPECT(budget && llmos_budget_used(budget) == 0 && llmos_budget_used(NULL) == 0);
+  llmos_engine_options options = LLMOS_ENGINE_OPTIONS_INIT;
+  options.threads = 1;
+  options.budget = budget;
+  llmos_engine* engine = NULL;
+  EXPECT(code_of(llmos_engine_open(text_model, &options, &engine)) == LLMOS_EXHAUSTED && !engine);
+  llmos_budget_free(budget);
+  budget = llmos_budget_new((uint64_t)1 << 32);
+  options.budget = budget;
+  EXPECT(!llmos_engine_open(text_model, &options, &engine));
+  EXPECT(llmos_budget_used(budget) > 1000);
+  llmos_engine_free(engine);
+  EXPECT(llmos_budget_used(budget) == 0);
+  llmos_budget_free(budget);
+  llmos_budget_free(NULL);
+  return 0;
+}
+
 int c_answers(const char* text_model) {
   llmos_engine* engine = open_engine(text_model);
   EXPECT(engine);

@@ -23,6 +23,10 @@ class CApi : public ::testing::Test {
 
 TEST_F(CApi, Answers) { EXPECT_EQ(c_answers(path_.c_str()), 0); }
 TEST_F(CApi, TakesEveryOption) { EXPECT_EQ(c_takes_every_option(path_.c_str()), 0); }
+TEST_F(CApi, SharesABudget) { EXPECT_EQ(c_shares_a_budget(path_.c_str()), 0); }
+TEST_F(CApi, LimitsTenants) { EXPECT_EQ(c_limits_tenants(path_.c_str()), 0); }
+TEST_F(CApi, SchedulesAndMasks) { EXPECT_EQ(c_schedules_and_masks(path_.c_str()), 0); }
+TEST_F(CApi, PinsAndMaps) { EXPECT_EQ(c_pins_and_maps(path_.c_str(), dir_.path().c_str()), 0); }
 TEST_F(CApi, TakesNull) { EXPECT_EQ(c_takes_null(), 0); }
 TEST_F(CApi, RefusesBadArguments) { EXPECT_EQ(c_refuses_bad_arguments(path_.c_str()), 0); }
 TEST_F(CApi, TakesOlderStructs) { EXPECT_EQ(c_takes_older_structs(path_.c_str()), 0); }

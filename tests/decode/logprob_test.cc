@@ -64,5 +64,20 @@ TEST(Logprob, FindsNan) {
   EXPECT_TRUE(has_nan(std::vector<float>{1, kNan, 2}));
 }
 
+// Against the plain rule, of all lengths, with ties and without numbers.
+TEST(Logprob, TheBestIsTheFirstOfTheLargest) {
+  Rng rng(test::seed("best token"));
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<float> logits(1 + rng.below(70));
+    for (float& logit : logits) {
+      const uint64_t kind = rng.below(12);
+      logit = kind == 0 ? std::nanf("") : kind == 1 ? -kInfinity : float(rng.below(6)) - 3;
+      if (round % 10 == 0 && kind > 1) logit = kind % 2 ? std::nanf("") : -kInfinity;
+      if (round % 50 == 7 && kind == 2) logit = kInfinity;
+    }
+    EXPECT_EQ(best_token(logits), best_tokens(logits, 1)[0]);
+  }
+}
+
 }  // namespace
 }  // namespace llmos

@@ -12,7 +12,7 @@ using namespace engine;
 CoreBench::CoreBench(const CoreOptions& options, Executor& executor, BlockPool& pool,
                      std::unique_ptr<Tier> tier)
     : vocabulary_(uint32_t(executor.config().vocabulary)),
-      mailbox_(options.queue_max),
+      mailbox_(options.queue_max, options.tenants),
       core_(
           Core::create(options, executor, pool, mailbox_, meters, clock, std::move(tier)).value()) {
 }

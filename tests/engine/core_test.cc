@@ -197,6 +197,40 @@ TEST(Core, ParksAndGoesOn) {
   }
 }
 
+// One tenant may hold three blocks of four tokens: it never takes more, its tokens are the same,
+// and the other one does not wait for it.
+TEST(Core, TenantsKeepTheirQuotas) {
+  for (const char* policy : kPolicies) {
+    for (const bool overlap : {false, true}) {
+      CoreOptions options;
+      options.policy = policy;
+      options.overlap = overlap;
+      options.prefix = true;
+      options.tenants.name("small", {.blocks_max = 3});
+      Bench bench(options, 100, 4);
+      Request request = greedy(6);
+      request.tenant = "small";
+      std::vector<std::shared_ptr<StreamState>> small;
+      for (TokenId i = 0; i < 8; ++i) small.push_back(bench.submit({i, 1, 2, 3, 4}, request));
+      request.tenant = "other";
+      const auto other = bench.submit({50, 1, 2, 3, 4}, request);
+      const size_t room = other->room();
+      int turns = 0;
+      for (; turns < 40 && other->room() > room - 6; ++turns) {
+        bench.core().turn();
+        EXPECT_LE(bench.core().scheduler().tenant_blocks(0), 3u);
+        bench.core().check_integrity();
+      }
+      EXPECT_LT(turns, 12) << policy;
+      EXPECT_EQ(read_all(*other), expected_tokens({50, 1, 2, 3, 4}, 6));
+      bench.run();
+      for (TokenId i = 0; i < 8; ++i) {
+        EXPECT_EQ(read_all(*small[size_t(i)]), expected_tokens({i, 1, 2, 3, 4}, 6)) << policy;
+      }
+    }
+  }
+}
+
 TEST(Core, EndsWhoNeverReads) {
   Bench bench({.reader_stall_seconds = 0.05}, 100, 4);
   auto slow = bench.submit({3, 4}, greedy(100), 4);

@@ -2,8 +2,9 @@
 // The engine's promise: what a request gives depends on nothing but the request. Real tiny models,
 // thousands of random requests, under every policy, batch mix, chunk and block size, amount of
 // memory, depth, with everybody put out every few steps, to be computed again or to a tier that may
-// be small or faulty, steps that fail, readers that stall, and others that are cancelled or too late.
-// With LLMOS_SOAK_SECONDS each model runs for so long instead of its rounds. The oracle computes each answer alone, without an engine.
+// be small or faulty, steps that fail, readers that stall, and others that are cancelled or too
+// late. With LLMOS_SOAK_SECONDS each model runs for so long instead of its rounds. The oracle
+// computes each answer alone, without an engine.
 #include <gtest/gtest.h>
 
 #include <algorithm>

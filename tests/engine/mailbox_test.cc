@@ -21,8 +21,24 @@ TEST(Mailbox, CountsChoicesAgainstItsBound) {
   EXPECT_TRUE(mailbox.post_work(one).ok());
   EXPECT_EQ(mailbox.waiting(), 3u);
   EXPECT_EQ((*mailbox.take_work())->samplers.size(), 2u);
-  mailbox.left_queue(2);
+  mailbox.left_queue(2, "");
   EXPECT_TRUE(mailbox.post_work(more).ok());
+}
+
+TEST(Mailbox, ATenantFillsOnlyItsShare) {
+  TenantLimits limits;
+  limits.all.queue_max = 2;
+  Mailbox mailbox(10, limits);
+  auto two = work(2), more = work(1), other = work(2);
+  two->request.tenant = more->request.tenant = "a";
+  EXPECT_TRUE(mailbox.post_work(two).ok());
+  const Status refused = mailbox.post_work(more);
+  EXPECT_EQ(refused.code(), Code::kExhausted);
+  EXPECT_NE(refused.message().find("tenant"), std::string::npos);
+  EXPECT_TRUE(mailbox.post_work(other).ok());
+  mailbox.left_queue(1, "a");
+  EXPECT_TRUE(mailbox.post_work(more).ok());
+  EXPECT_EQ(mailbox.waiting(), 4u);
 }
 
 TEST(Mailbox, RefusesADeadlineThatCannotBeMet) {

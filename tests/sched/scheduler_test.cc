@@ -127,6 +127,24 @@ TEST(Scheduler, TheLastOneThatCannotGrowIsNamed) {
   EXPECT_EQ(s.arrive(of(20), 1).status().code(), Code::kInvalid);
 }
 
+// Whoever enters beside others leaves them room to grow; alone it may take all.
+TEST(Scheduler, EntriesLeaveTheHeadroom) {
+  const auto enter = [](uint32_t headroom, uint32_t waste) {
+    SchedulerConfig config;
+    config.costs.kv_tokens = 200;
+    Rig rig("mlfq", config);
+    Scheduler& s = *rig.scheduler;
+    for (int i = 0; i < 4; ++i) *s.arrive(of(45), 0);
+    return s.plan(0, {.kv_tokens = 200, .headroom_tokens = headroom, .entry_waste = waste})
+        .prompts.size();
+  };
+  EXPECT_EQ(enter(0, 0), 4u);
+  EXPECT_EQ(enter(0, 15), 3u);
+  EXPECT_EQ(enter(30, 0), 3u);
+  EXPECT_EQ(enter(100, 0), 2u);
+  EXPECT_EQ(enter(1000, 1000), 1u);
+}
+
 TEST(Scheduler, CachedPrefixesAreNeitherComputedNorCounted) {
   Rig rig("mlfq");
   Scheduler& s = *rig.scheduler;

@@ -49,6 +49,25 @@ TEST(Stats, TellWhatTheEngineDoes) {
   EXPECT_EQ(stats["latency_ms"]["first_token"]["p99"], 250);
 }
 
+TEST(Stats, DrawTheMemory) {
+  StatsView view;
+  view.metrics.tenants = {{.tenant = "a"}, {.tenant = "b", .kv_blocks_max = 7}};
+  using Use = llmos::KvBlockUse;
+  view.kv_map.blocks = {{Use::kFree, 0},   {Use::kSequence, 1}, {Use::kShared, 1},
+                        {Use::kCached, 0}, {Use::kPinned, 1},   {Use::kFree, 1}};
+  json stats = json::parse(stats_json(view));
+  EXPECT_EQ(stats["kv"]["map"], ".#=+!.");
+  EXPECT_EQ(stats["kv"]["map_blocks"], 1);
+  EXPECT_EQ(stats["tenants"][0]["kv_blocks"], 1);
+  EXPECT_EQ(stats["tenants"][1]["kv_blocks"], 3);
+  EXPECT_EQ(stats["tenants"][1]["kv_blocks_max"], 7);
+  view.kv_map.blocks.assign(100'000, {Use::kCached, 0});
+  stats = json::parse(stats_json(view));
+  EXPECT_EQ(stats["kv"]["map"], std::string(511, '+'));
+  EXPECT_EQ(stats["kv"]["map_blocks"], 196);
+  EXPECT_FALSE(json::parse(stats_json({}))["kv"].contains("map"));
+}
+
 TEST(ServerMeters, CountByCallAndClass) {
   ServerMeters meters;
   meters.count(Call::kChat, 200);

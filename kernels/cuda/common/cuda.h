@@ -6,7 +6,7 @@
 //   LLMOS_DYNAMIC_SHARED(T, name)         the dynamic one, aligned to 16 bytes
 //   LLMOS_BARRIER(id, threads)            a named barrier of part of the block
 //   LAUNCH(kernel, grid, block, smem, stream, args...)
-//   LLMOS_UNROLL                          before a loop whose bounds are constants
+//   LLMOS_UNROLL, LLMOS_UNROLL_BY(count)  before a loop: all of it, or so many turns at a time
 //   LLMOS_CUDA_SPACE                      the namespace: both builds may be in one program
 #pragma once
 
@@ -20,7 +20,9 @@
   #include <cuda_runtime.h>
 
   #define LLMOS_CUDA_SPACE cuda
+  #define LLMOS_PRAGMA(text) _Pragma(#text)
   #define LLMOS_UNROLL _Pragma("unroll")
+  #define LLMOS_UNROLL_BY(count) LLMOS_PRAGMA(unroll count)
   #define LLMOS_BARRIER(id, threads) \
     asm volatile("bar.sync %0, %1;" ::"r"(unsigned(id)), "r"(unsigned(threads)) : "memory")
   #define LLMOS_SHARED(T, name, count) __shared__ __align__(16) T name[count]
@@ -31,8 +33,11 @@
     kernel<<<grid, block, smem, (cudaStream_t)(stream)>>>(__VA_ARGS__)
 #else
   #include "kernels/cuda/emu/words.h"
-  #define LLMOS_CUDA_SPACE cuda_emu
+  #ifndef LLMOS_CUDA_SPACE  // a test may compile a changed copy of a kernel
+    #define LLMOS_CUDA_SPACE cuda_emu
+  #endif
   #define LLMOS_UNROLL
+  #define LLMOS_UNROLL_BY(count)
 #endif
 
 namespace llmos::kernels::LLMOS_CUDA_SPACE {

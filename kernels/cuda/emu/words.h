@@ -18,6 +18,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 #define threadIdx (::llmos::kernels::emu::Block::current().thread_index())
 #define blockIdx (::llmos::kernels::emu::Block::current().block_index())
@@ -140,6 +141,9 @@ inline int atomicAdd(int* at, int value) { return std::atomic_ref(*at).fetch_add
 inline unsigned atomicAdd(unsigned* at, unsigned value) {
   return std::atomic_ref(*at).fetch_add(value);
 }
+inline unsigned long long atomicAdd(unsigned long long* at, unsigned long long value) {
+  return std::atomic_ref(*at).fetch_add(value);
+}
 inline float atomicAdd(float* at, float value) { return std::atomic_ref(*at).fetch_add(value); }
 inline unsigned atomicExch(unsigned* at, unsigned value) {
   return std::atomic_ref(*at).exchange(value);
@@ -160,6 +164,9 @@ inline int __popc(unsigned bits) { return std::popcount(bits); }
 inline int __ffs(int bits) { return bits == 0 ? 0 : std::countr_zero(unsigned(bits)) + 1; }
 inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
 inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
+inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+  return (unsigned long long)((static_cast<unsigned __int128>(a) * b) >> 64);
+}
 // Byte i of the result is the byte of (b, a) that digit i of the selector names.
 inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
   const uint64_t bytes = uint64_t{b} << 32 | a;
@@ -171,9 +178,10 @@ inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
 }
 inline float __expf(float x) { return std::exp(x); }
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
-inline void sincosf(float x, float* sine, float* cosine) {
-  *sine = std::sin(x);
-  *cosine = std::cos(x);
+inline void sincospif(float x, float* sine, float* cosine) {
+  constexpr double kPi = 3.14159265358979323846;
+  *sine = float(std::sin(kPi * x));
+  *cosine = float(std::cos(kPi * x));
 }
 
 }  // namespace llmos::kernels

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "kernels/cuda/gpu.h"
@@ -55,6 +57,32 @@ TEST(CudaRoute, ChoosesDistinctExpertsOfLogitsThatAreNoNumbers) {
                     .expert_count = 40,
                     .chosen = 8});
   EXPECT_EQ(std::set<int32_t>(experts.begin(), experts.end()).size(), 8u);
+}
+
+TEST(CudaPermute, SlotsAreOrderedByExpert) {
+  Rng rng(3);
+  for (const int64_t slots : {0, 5, 100}) {
+    constexpr int64_t kExperts = 11;
+    GpuVector<int32_t> experts(static_cast<size_t>(slots));
+    for (int32_t& e : experts) e = int32_t(rng.below(kExperts));
+    std::vector<int32_t> order(experts.size()), offsets(1, 0);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int32_t a, int32_t b) { return experts[size_t(a)] < experts[size_t(b)]; });
+    for (int32_t e = 0; e < kExperts; ++e) {
+      offsets.push_back(offsets.back() + int32_t(std::count(experts.begin(), experts.end(), e)));
+    }
+    in_orders([&] {
+      GpuVector<int32_t> got(order.size()), got_offsets(offsets.size());
+      run(gpu_ops().permute, {.order = got.data(),
+                              .offsets = got_offsets.data(),
+                              .experts = experts.data(),
+                              .slots = slots,
+                              .expert_count = kExperts});
+      EXPECT_EQ(on_host(got), order);
+      EXPECT_EQ(on_host(got_offsets), offsets);
+    });
+  }
 }
 
 }  // namespace

@@ -101,7 +101,8 @@ TEST(CudaKvWrite, EqualsTheReferenceForEveryType) {
         }
         continue;
       }
-      const auto [expected, expected_keys] = written(ref_set(), heads.x);
+      const std::pair both = written(ref_set(), heads.x);
+      const std::vector<float>&expected = both.first, &expected_keys = both.second;
       in_orders([&] {
         const auto [got, keys] = written(gpu(), heads.x);
         EXPECT_LT(distance(keys, expected_keys), 1e-6);
