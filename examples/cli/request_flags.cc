@@ -23,12 +23,12 @@ std::vector<Flag> with_request_flags(std::vector<Flag> flags) {
       {"--min-p", "X", "draw from those at least X times as probable as the best"},
       {"--seed", "N", "the same seed gives the same text (default 0)"},
       {"--stop", "T", "end before this text; may be given several times"},
-      {"--ranks", "N", "parts into which the model is divided (default 1)"},
       {"--min-tokens", "N", nullptr},
       {"--typical-p", "X", nullptr},
       {"--repetition-penalty", "X", nullptr},
       {"--presence-penalty", "X", nullptr},
       {"--frequency-penalty", "X", nullptr},
+      {"--ranks", "N", nullptr},
   };
   flags.insert(flags.end(), std::begin(common), std::end(common));
   return flags;

@@ -71,7 +71,7 @@ void expect_refused(const std::vector<std::string>& arguments, int code, const s
 TEST(Cli, ExplainsItself) {
   EXPECT_THAT(good({"--help"}).out, HasSubstr("quantize"));
   for (const char* command : {"run", "chat", "bench", "top", "tokenize", "inspect", "quantize",
-                              "score", "template", "completion"}) {
+                              "score", "template", "completion", "serve"}) {
     const std::string help = good({command, "--help"}).out;
     EXPECT_THAT(help, HasSubstr("example: ")) << command;
     EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 24) << command << ": a screen";
