@@ -52,7 +52,7 @@ double memory_bandwidth() {
 llmos::Request story_request(std::string wish, uint64_t seed) {
   llmos::Request request;
   request.prompt = std::vector<llmos::Message>{{.role = "user", .content = std::move(wish)}};
-  request.sampling.temperature = 0.7f;
+  request.sampling.temperature = 0.6f;
   request.sampling.seed = seed;
   request.tokens_max = 400;
   return request;

@@ -24,7 +24,7 @@ from tale_words import FREE, NAMES
 from train import (ASSISTANT, BEGIN, CHUNK_STEPS, END, HELD_OUT_SEED, USER, Recipe, chunk_documents, corpus, load,
                    loss_of, padded)
 
-TEMPERATURE = 0.7
+TEMPERATURE = 0.6
 SAMPLES = 1000
 STORY_TOKENS_MAX = 400
 WINDOW = 16  # successive tokens that count as copied
@@ -65,9 +65,9 @@ def batches(items, size):
 def perplexity(model, tokenizer, documents):
     total = count = 0
     for part in batches(sorted((e.ids for e in tokenizer.encode_batch(documents)), key=len), 20):
-        ids, targets = padded([(row[:-1], row[1:]) for row in part])
+        ids, targets, weights = padded([(row[:-1], row[1:]) for row in part])
         known = sum(len(row) - 1 for row in part)
-        total += float(loss_of(model, None, ids, targets)[1]) * known
+        total += float(loss_of(model, None, ids, targets, weights)[1]) * known
         count += known
     return math.exp(total / count)
 
@@ -96,7 +96,7 @@ def shared_parts(tokenizer, recipe, steps, texts):
     raw_wanted, slots_wanted = set().union(*raw), set().union(*slots)
     raw_seen, slots_seen = set(), set()
     for chunk in range((steps + CHUNK_STEPS - 1) // CHUNK_STEPS):
-        documents = chunk_documents(recipe, chunk)
+        documents = [text for text, _ in chunk_documents(recipe, chunk)]
         for encoding, text in zip(tokenizer.encode_batch(documents), documents):
             raw_seen |= windows(encoding.ids) & raw_wanted
             slots_seen |= windows(content.tokens(text)) & slots_wanted
@@ -107,7 +107,8 @@ def shared_parts(tokenizer, recipe, steps, texts):
 
 def measure_tale(model, state, tokenizer):
     recipe, chunks = Recipe(**state["recipe"]), state["step"] // CHUNK_STEPS
-    training = random.Random(3).sample(chunk_documents(recipe, max(chunks - 1, 0)), 500)
+    last = [text for text, _ in chunk_documents(recipe, max(chunks - 1, 0))]
+    training = random.Random(3).sample(last, 500)
     known, unknown = (perplexity(model, tokenizer, text) for text in (training, corpus(HELD_OUT_SEED, 500)))
     show("tale: perplexity of held-out / of training text", f"{unknown / known:.3f}",
          f"<= 1.1 ({unknown:.3f} / {known:.3f})", unknown <= 1.1 * known)
@@ -148,7 +149,7 @@ def measure_draft(draft, tale, tokenizer):
     same = count = 0
     rows = sorted((e.ids for e in tokenizer.encode_batch(corpus(HELD_OUT_SEED, 200))), key=len)
     for part in batches(rows, 20):
-        ids, targets = padded([(row[:-1], row[1:]) for row in part])
+        ids, targets, _ = padded([(row[:-1], row[1:]) for row in part])
         agree = (draft(ids).argmax(-1) == tale(ids).argmax(-1))[targets >= 0]
         same, count = same + int(agree.sum()), count + agree.numel()
     show("tale-draft: agrees with tale's greedy token", f"{same / count:.1%}", ">= 60 %", same >= 0.6 * count)

@@ -1,42 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words and the sentence forms of tales.py."""
 
+# Short words, some of them in several lists: nearly each is one token of a vocabulary of 1,024.
 NAMES = {
-    "f": """Mira Odile Tessa Juna Ilka Wren Petra Salme Noor Hanne Lotte Vesna Runa Elin Dora Maren Greta Flora Iris
-        Perla""".split(),
-    "m": """Tobin Arlo Casper Emil Fabian Gustav Hugo Ivo Jasper Kilian Linus Nils Oskar Pavel Rufus Silas Timo Anton
-        Boris Henrik""".split(),
+    "f": "Ann Eva Ida Mia Zoe Amy Lena Rosa Nora Ella".split(),
+    "m": "Ben Tom Max Leo Sam Ned Otto Karl Finn Emil".split(),
 }
 
 FREE = {
-    "kind": """baker weaver fisher shepherd gardener potter miller sailor painter beekeeper drummer carpenter tailor
-        cobbler ferryman fox badger otter hedgehog hare owl beaver raven heron""".split(),
-    "hero_look": """young quiet curious cheerful clever shy stubborn patient hungry nimble sleepy brave honest restless
-        kindly careful lonely proud gentle merry""".split(),
-    "thing_kind": """lantern key kettle compass bell whistle mirror button spoon drum flute map ladder basket clock
-        coin ring candle bottle hammer needle kite boat wheel feather scarf hat cup book harp anchor plum""".split(),
-    "thing_look": """rusty copper tiny golden crooked silver painted cracked wooden dusty blue heavy hollow glass shiny
-        borrowed broken striped round yellow carved leather green lost frozen lucky purple warm""".split(),
-    "place": """mill harbour orchard forest tower bridge meadow village castle cave island market valley barn
-        lighthouse mountain quarry river swamp temple vineyard windmill cottage lake""".split(),
-    "place_look": """old windy sunny silent crowded misty northern southern hidden stony sleepy steep shady lonely
-        distant foggy snowy grassy empty gloomy quiet ruined muddy rainy""".split(),
-    "weather": """rain snow fog wind sunshine thunder frost drizzle hail moonlight heat mist""".split(),
-    "time": """morning evening afternoon Monday Tuesday Friday Sunday winter summer spring autumn holiday""".split(),
-    "food": """soup bread plums porridge honey apples pancakes cheese dumplings walnuts stew cherries biscuits pears
-        carrots berries""".split(),
-    "animal": """cat crow donkey pony rooster cricket frog snail moth lizard toad duck lamb sparrow""".split(),
-    "feeling": """happy proud tired glad grateful calm lucky merry hopeful warm content cheerful""".split(),
-    "worry": """worried sad afraid puzzled gloomy nervous angry lonely cross upset startled doubtful""".split(),
-    "manner": """slowly quickly softly bravely carefully quietly loudly gladly calmly eagerly firmly gently proudly
-        patiently wisely boldly""".split(),
-    "number": """two three four five six seven eight nine ten twelve twenty thirty""".split(),
-    "colour": """red blue green yellow brown grey black white orange purple pink golden""".split(),
-    "deed": """sang danced whistled laughed slept rested clapped hummed cheered waited smiled dreamed""".split(),
-    "hide": """behind under beside inside above near""".split(),
-    "furniture": """stove table bench barrel cupboard window ladder chimney fence gate hedge wall staircase bed shelf
-        door""".split(),
-    "skill": """knots riddles songs stars tides roots locks clouds bees numbers letters stories""".split(),
+    "kind": "baker miller sailor potter tailor farmer fox owl hare otter raven heron".split(),
+    "hero_look": "young quiet clever shy hungry brave sleepy proud gentle merry bold lonely".split(),
+    "thing_kind": """lamp key kettle bell mirror drum map basket clock coin ring candle bottle kite wheel scarf hat cup
+        book harp""".split(),
+    "thing_look": """rusty copper tiny golden silver wooden dusty blue heavy glass shiny broken round green warm
+        purple""".split(),
+    "place": """mill forest tower bridge meadow village castle cave island market valley barn lake garden hill
+        port""".split(),
+    "place_look": """old windy sunny silent misty hidden stony sleepy steep shady lonely foggy snowy quiet""".split(),
+    "weather": "rain snow fog wind thunder frost hail mist sleet".split(),
+    "time": "morning evening Monday Friday Sunday winter summer spring".split(),
+    "food": "plums apples pears nuts berries cakes pies eggs beans rolls buns figs".split(),
+    "animal": "cat crow donkey frog snail moth toad duck lamb goat rabbit".split(),
+    "feeling": "happy proud tired glad calm lucky merry warm free".split(),
+    "worry": "worried sad afraid gloomy angry lonely cross upset".split(),
+    "manner": "slowly quickly softly bravely loudly gladly calmly gently proudly wisely boldly quietly".split(),
+    "number": "two three four five six seven nine ten".split(),
+    "colour": "red blue green yellow brown grey black white".split(),
+    "deed": "sang danced laughed slept rested waited smiled cheered hummed".split(),
+    "hide": "behind under beside inside above near".split(),
+    "furniture": "stove table crate barrel window fence wall bed trunk door hedge chair".split(),
+    "skill": "knots songs stars tides roots bees riddles stories".split(),
 }
 
 PLOT = ["opening", "loss", "feeling", "advice", "journey", "meeting", "obstacle", "answer", "finding",
@@ -44,11 +37,11 @@ PLOT = ["opening", "loss", "feeling", "advice", "journey", "meeting", "obstacle"
 
 FORMS = {
     "opening": [
-        "In the {home_look} {home} lived a {hero_look} {kind} named {hero}.",
+        "Near the {home_look} {home} lived a {hero_look} {kind} named {hero}.",
         "Once there was a {hero_look} {kind} called {hero}, who lived near the {home_look} {home}.",
         "{hero} was a {hero_look} {kind} from the {home_look} {home}.",
         "A {hero_look} {kind} named {hero} had a house beside the {home_look} {home}.",
-        "Long ago, a {hero_look} {kind} by the name of {hero} came to live at the {home_look} {home}.",
+        "Long ago, a {hero_look} {kind} by the name of {hero} came to live by the {home_look} {home}.",
     ],
     "loss": [
         "One {time}, in the {weather}, {hero_his} {thing_look} {thing_kind} was gone.",
@@ -59,45 +52,45 @@ FORMS = {
     ],
     "feeling": [
         "\"Where is the {thing_kind}?\" asked {hero}, and {hero_he} felt very {worry}.",
-        "{hero} was {worry} and could not eat {hero_his} {food}.",
+        "Without the {thing_kind} {hero} was {worry} and could not eat {hero_his} {food}.",
         "{hero_he} sat {hide} the {furniture}, {worry} and cold, and thought of {number} places.",
-        "For {number} days {hero} was {worry} and spoke {manner} of nothing else.",
+        "For {number} days {hero} was {worry} and spoke {manner} of the {thing_kind}.",
         "{hero} became so {worry} that even the {animal} was {worry}.",
     ],
     "advice": [
         "\"Go to the {far_look} {far},\" said an old {animal}, \"and take some {food}.\"",
         "A {colour} {animal} whispered that it was at the {far_look} {far}, {hide} a {furniture}.",
-        "The {animal} {manner} told {hero_him} to look in the {far_look} {far} before the {weather} came.",
-        "A letter in {colour} ink said that it was in the {far_look} {far}.",
+        "The {animal} {manner} told {hero_him} to look around the {far_look} {far} before the {weather} came.",
+        "A letter in {colour} ink said that it was by the {far_look} {far}.",
         "\"I saw it near the {far_look} {far},\" said {number} {animal}s at once.",
     ],
     "journey": [
-        "So {hero} packed {food} and walked {manner} for {number} days through {weather}.",
-        "{hero} put on a {colour} coat and set out {manner} in the {weather}.",
+        "So {hero} packed {food} and walked {manner} to the {far} through {weather}.",
+        "{hero} put on a {colour} coat and left the {home} {manner} in the {weather}.",
         "With {number} {food} in a bag, {hero} left the {home} on a {time}.",
-        "{hero} {manner} followed the {colour} road for {number} hours.",
+        "{hero} {manner} followed the {colour} road from the {home} to the {far}.",
         "So {hero} left the {home}, {manner}, with a {colour} hat and some {food}.",
     ],
     "meeting": [
-        "On the way {hero_he} met {friend}, a {hero_look} {friend_kind} who knew all about {skill}.",
+        "On the way to the {far} {hero_he} met {friend}, a {hero_look} {friend_kind} who knew all about {skill}.",
         "There stood {friend}, a {hero_look} {friend_kind} with {number} {colour} bags.",
         "Near a {furniture} a {hero_look} {friend_kind} named {friend} was eating {food}.",
-        "After {number} miles {hero_he} found {friend}, a {friend_kind} who was {worry} because of the {weather}.",
+        "Near the {far} {hero_he} found {friend}, a {friend_kind} who was {worry} because of the {weather}.",
         "A {hero_look} {friend_kind} named {friend} came along and {deed} beside {hero_him}.",
     ],
     "finding": [
         "And there, {hide} the {furniture} of the {far}, lay the {thing_look} {thing_kind}.",
-        "At the {far_look} {far} {friend} looked {hide} a {colour} {furniture} and found the {thing_kind}.",
-        "In the {far} a {colour} {animal} was {manner} guarding the {thing_look} {thing_kind}.",
-        "They searched the {far_look} {far} for {number} hours until {hero} found the {thing_kind} {hide} a {furniture}.",
-        "\"Look, {hero}!\" cried {friend}, and pointed {manner} at the {thing_look} {thing_kind} {hide} the {furniture}.",
+        "At the {far} {friend} looked {hide} a {colour} {furniture} and found the {thing_kind}.",
+        "By the {far} a {colour} {animal} was {manner} guarding the {thing_look} {thing_kind}.",
+        "They walked around the {far} until {hero} found the {thing_kind} {hide} a {furniture}.",
+        "\"Look, {hero}!\" cried {friend} at the {far}, and {hide} the {furniture} was the {thing_look} {thing_kind}.",
     ],
     "return": [
-        "{hero} thanked {friend} {manner} and gave {friend_him} {number} {food}.",
-        "{hero} and {friend} carried the {thing_kind} {manner} back to the {home_look} {home}.",
+        "Back at the {home} {hero} thanked {friend} {manner} and gave {friend_him} {number} {food}.",
+        "{hero} and {friend} carried the {thing_kind} {manner} back to the {home}.",
         "They {deed} all the way home to the {home}, and {friend} held the {thing_look} {thing_kind}.",
-        "\"Half of it is yours,\" said {hero} {manner}, and {friend} was {feeling}.",
-        "{friend} came along to the {home_look} {home}, for {friend_he} was tired of {weather}.",
+        "\"Half of it is yours,\" said {hero} at the {home}, and {friend} was {feeling}.",
+        "{friend} came along to the {home}, for {friend_he} was tired of {weather}.",
     ],
     "feast": [
         "That {time} they ate {food} and {food} while the {animal} {deed}.",
@@ -108,9 +101,9 @@ FORMS = {
     ],
     "ending": [
         "From then on {hero} and {friend} were the best of friends, {feeling} and {feeling}.",
-        "And {hero} was {feeling}, because {hero_he} had a {thing_kind} and a {friend_kind} to talk to.",
+        "And {hero} was {feeling}, because {hero_he} had a {thing_kind} and a good friend to talk to.",
         "Since that {time} {hero} has never been {worry} again.",
-        "And if the {weather} has not stopped them, {hero} and {friend} are still {feeling} today.",
+        "And if the {weather} has not stopped them, {hero} and {friend} are still {feeling} at the {home} today.",
         "{hero} learned that a friend is worth more than {number} {colour} {thing_kind}s.",
     ],
 }
@@ -132,7 +125,7 @@ OBSTACLES = {
         "obstacle": [
             "The gate of the {far} was locked with {number} {colour} locks.",
             "A {colour} gate closed the road, and its guard, a {animal}, wanted {food}.",
-            "But before the {far} stood a gate that no {kind} had ever opened.",
+            "But before the {far} stood a gate that no {animal} had ever opened.",
         ],
         "answer": [
             "{friend} {manner} opened the gate with a pin and some {food}.",

@@ -31,6 +31,7 @@ HELD_OUT_SEED = 2
 CHECKPOINT_SECONDS = 120
 WARMUP_STEPS = 40
 DECAY_PART = 0.3  # of the steps, at the end: the rate falls to 0; before that it is constant
+BOUND_WEIGHT = 4.0  # of a story's names, pronouns, things and places in what is minimised
 IGNORED = -100
 
 
@@ -49,7 +50,7 @@ class Recipe:
 
 
 RECIPES = {
-    "tale": Recipe(dim=128, layers=4, heads=4, ffn=448, steps=2000, batch=16, rate=4e-3),
+    "tale": Recipe(dim=128, layers=4, heads=4, ffn=448, steps=5000, batch=16, rate=4e-3),
     "draft": Recipe(dim=64, layers=2, heads=2, ffn=192, steps=1500, batch=16, rate=5e-3),
     "sums": Recipe(dim=96, layers=3, heads=3, ffn=256, steps=2000, batch=256, rate=3e-3),
 }
@@ -65,27 +66,34 @@ def wish_for(bound, rng):
 
 
 def exchange(rng):
-    """A question and the story that answers it."""
+    """A question and the story that answers it, and what is bound in it."""
     bound, story = tales.tell(rng)
-    return f"{USER}{wish_for(bound, rng)}{END}{ASSISTANT}{story}{END}"
+    return f"{USER}{wish_for(bound, rng)}{END}{ASSISTANT}{story}{END}", bound
 
 
 def document(rng):
-    """A story, or (half of them) a chat: some with a system text, some with two questions."""
+    """A story, or (half of them) a chat: some with a system text, some with two questions. With the values that are
+    bound in its stories."""
     if rng.random() < 0.5:
-        return f"{BEGIN}{tales.tell(rng)[1]}{END}"
+        bound, story = tales.tell(rng)
+        return f"{BEGIN}{story}{END}", [bound]
     system = f"{SYSTEM}You tell stories.{END}" if rng.random() < 0.2 else ""
-    return BEGIN + system + "".join(exchange(rng) for _ in range(2 if rng.random() < 0.06 else 1))
+    parts = [exchange(rng) for _ in range(2 if rng.random() < 0.06 else 1)]
+    return BEGIN + system + "".join(text for text, _ in parts), [bound for _, bound in parts]
 
 
-def corpus(seed, count):
+def documents(seed, count):
     rng = random.Random(seed)
     return [document(rng) for _ in range(count)]
 
 
+def corpus(seed, count):
+    return [text for text, _ in documents(seed, count)]
+
+
 def chunk_documents(recipe, chunk):
     """What the steps of a chunk learn from; every chunk has new stories."""
-    return corpus(1000 + chunk, CHUNK_STEPS * recipe.batch)
+    return documents(1000 + chunk, CHUNK_STEPS * recipe.batch)
 
 
 def train_tokenizer(out):
@@ -101,21 +109,36 @@ def train_tokenizer(out):
 
 
 def padded(rows):
-    """(ids, targets) of rows of (ids, targets), filled up to one length."""
-    length = max(len(ids) for ids, _ in rows)
+    """(ids, targets, weights) of rows of (ids, targets[, weights]), filled up to one length; weights are 1 unless
+    given."""
+    length = max(len(row[0]) for row in rows)
     ids = torch.zeros(len(rows), length, dtype=torch.long)
-    targets = torch.full((len(rows), length), IGNORED)
-    for i, (row, target) in enumerate(rows):
-        ids[i, : len(row)], targets[i, : len(row)] = torch.tensor(row), torch.tensor(target)
-    return ids, targets
+    targets, weights = torch.full((len(rows), length), IGNORED), torch.ones(len(rows), length)
+    for i, row in enumerate(rows):
+        for filled, values in zip((ids, targets, weights), row):
+            filled[i, : len(values)] = torch.tensor(values, dtype=filled.dtype)
+    return ids, targets, weights
+
+
+def tale_rows(tokenizer, recipe, chunk):
+    """(ids, targets, weights): the people, things and places of a story count more, for that they stay the same is
+    what is hardest to learn, and few tokens tell."""
+    told = chunk_documents(recipe, chunk)
+    rows = []
+    for encoding, (_, bounds) in zip(tokenizer.encode_batch([text for text, _ in told]), told):
+        ids = encoding.ids
+        words = {value for bound in bounds for value in bound.values()}
+        bound = {token for word in words for token in tokenizer.encode(" " + word, add_special_tokens=False).ids}
+        rows.append((ids[:-1], ids[1:], [BOUND_WEIGHT if token in bound else 1.0 for token in ids[1:]]))
+    return rows
 
 
 def tale_batches(tokenizer, recipe, chunk):
     """Documents of like length together, so that little is padding."""
-    rows = sorted((e.ids for e in tokenizer.encode_batch(chunk_documents(recipe, chunk))), key=len)
+    rows = sorted(tale_rows(tokenizer, recipe, chunk), key=lambda row: len(row[0]))
     batches = [rows[i : i + recipe.batch] for i in range(0, len(rows), recipe.batch)]
     random.Random(chunk).shuffle(batches)
-    return [padded([(ids[:-1], ids[1:]) for ids in batch]) for batch in batches]
+    return [padded(batch) for batch in batches]
 
 
 def sums_batches(tokenizer, recipe, chunk):
@@ -143,14 +166,15 @@ def rate_at(step, steps, rate):
     return rate * min(1, (step + 1) / WARMUP_STEPS, (steps - step) / (steps * DECAY_PART))
 
 
-def loss_of(model, teacher, ids, targets):
+def loss_of(model, teacher, ids, targets, weights):
     """(what is minimised, cross entropy); a teacher's predictions count for three quarters."""
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(ids)
     logits = logits.flatten(0, 1).float()
-    entropy = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED)
+    each = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="none")
+    entropy = each.sum() / (targets != IGNORED).sum()
     if not teacher:
-        return entropy, entropy
+        return (each * weights.flatten()).sum() / weights[targets != IGNORED].sum(), entropy
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         goal = torch.softmax(teacher(ids).flatten(0, 1).float(), -1)
     counted = targets.flatten() != IGNORED
