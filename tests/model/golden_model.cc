@@ -9,6 +9,7 @@
 
 #include "base/json_cursor.h"
 #include "base/os_file.h"
+#include "format/checkpoint.h"
 
 namespace llmos::test {
 namespace {
@@ -82,6 +83,19 @@ std::vector<GoldenVariant> golden_variants() {
   }
   std::sort(result.begin(), result.end(), [](const GoldenVariant& a, const GoldenVariant& b) {
     return std::tie(a.model, a.kind) < std::tie(b.model, b.kind);
+  });
+  return result;
+}
+
+std::vector<GoldenVariant> packed_golden_variants() {
+  std::vector<GoldenVariant> result = golden_variants();
+  std::erase_if(result, [](const GoldenVariant& variant) {
+    const Checkpoint checkpoint =
+        Checkpoint::open(Golden(variant.model).path(variant.kind)).value();
+    return std::none_of(
+        checkpoint.tensors().begin(), checkpoint.tensors().end(), [](const TensorInfo& info) {
+          return is_quantized(info.dtype) || info.dtype == DType::kU8;  // MXFP4 of gpt-oss
+        });
   });
   return result;
 }

@@ -51,7 +51,8 @@ struct GoldenVariant {
   }
 };
 
-// All, in order.
+// All, in order; those with matrices of a type that is packed.
 std::vector<GoldenVariant> golden_variants();
+std::vector<GoldenVariant> packed_golden_variants();
 
 }  // namespace llmos::test

@@ -148,25 +148,13 @@ TEST_P(PackedGoldenModels, RepackedWeightsGiveTheSameButForRounding) {
   }
 }
 
-std::vector<Variant> packed_variants() {
-  std::vector<Variant> result = golden_variants();
-  std::erase_if(result, [](const Variant& variant) {
-    const Checkpoint checkpoint =
-        Checkpoint::open(Golden(variant.model).path(variant.kind)).value();
-    return std::none_of(checkpoint.tensors().begin(), checkpoint.tensors().end(),
-                        [](const TensorInfo& info) {
-                          return is_quantized(info.dtype) || info.dtype == DType::kU8;
-                        });
-  });
-  return result;
-}
-
 std::string name_of(const testing::TestParamInfo<Variant>& variant) {
   return variant.param.model + "_" + variant.param.kind;
 }
 
 INSTANTIATE_TEST_SUITE_P(, GoldenModels, testing::ValuesIn(golden_variants()), name_of);
-INSTANTIATE_TEST_SUITE_P(, PackedGoldenModels, testing::ValuesIn(packed_variants()), name_of);
+INSTANTIATE_TEST_SUITE_P(, PackedGoldenModels, testing::ValuesIn(packed_golden_variants()),
+                         name_of);
 
 // What the tests above cover: every architecture, from both kinds of files.
 TEST(GoldenModelsFolder, HoldsEveryArchitectureInBothKinds) {
