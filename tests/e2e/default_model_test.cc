@@ -55,5 +55,16 @@ TEST(DefaultModel, TheSameSeedTellsTheSameStory) {
   EXPECT_NE(told("7"), told("8"));
 }
 
+// One of the files beside it, whose answers are right or wrong.
+TEST(SumsModel, Adds) {
+  const std::string model = LLMOS_SOURCE_DIR "/examples/models/sums.gguf";
+  const auto answer = [&](const char* question) {
+    return run_tool({"run", "--model", model, "--prompt", question}).out;
+  };
+  EXPECT_EQ(answer("Q: 12+7= A:"), " 19");
+  EXPECT_EQ(answer("Q: 95+48= A:"), " 143");
+  EXPECT_EQ(answer("Q: 7-31= A:"), " -24");
+}
+
 }  // namespace
 }  // namespace llmos
