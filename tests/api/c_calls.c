@@ -128,8 +128,11 @@ int c_schedules_and_masks(const char* text_model) {
     EXPECT(!llmos_stream_wait(streams[i]));
     llmos_stream_free(streams[i]);
   }
+  llmos_engine_free(engine); /* until then its thread may ask the policy */
   EXPECT(calls.wrong == 0 && calls.ranks >= 3 && calls.ends == 3 && calls.epochs > 0);
 
+  options.scheduling_policy = NULL;
+  EXPECT(!llmos_engine_open(text_model, &options, &engine));
   int problem = 0, adjusted = 0;
   llmos_request_hooks hooks = LLMOS_REQUEST_HOOKS_INIT;
   hooks.allow = allow_two;
