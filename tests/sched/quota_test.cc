@@ -19,8 +19,7 @@ constexpr Resources kAll{.kv_tokens = 15000, .swap_tokens_free = 1 << 20};
 // A scheduler, and an engine that computes all that it plans in steps of 20 ms.
 class QuotaRig {
  public:
-  explicit QuotaRig(const char* policy, uint32_t slots = 16)
-      : policy_(*make_policy(policy)), slots_(slots) {
+  explicit QuotaRig(const char* policy, uint32_t slots = 16) : policy_(*make_policy(policy)) {
     config_.sequences_max = 4096;
     config_.tenants_max = 8;
     config_.quota_block_tokens = kBlock;
@@ -72,7 +71,6 @@ class QuotaRig {
 
   SchedulerConfig config_;
   NamedPolicy policy_;
-  uint32_t slots_;
   std::unique_ptr<Scheduler> scheduler_;
   double now_ = 0;
   std::map<SequenceIndex, uint32_t> left_;
