@@ -43,8 +43,8 @@ class Communicator {
   // Returns when every rank is here.
   virtual Status barrier() = 0;
 
-  // Ends the group: what the others wait for now, and all later calls, answer `why`. Of several the
-  // first holds. Any thread.
+  // Ends the group: what the others wait for now, and all later calls, answer `why`. After the
+  // first abort() others change nothing. Any thread.
   virtual void abort(const Status& why) noexcept = 0;
 };
 

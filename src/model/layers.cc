@@ -203,9 +203,13 @@ void Step::mixture(const Layer& l) const {
   if (e.shared_dim > 0) shared_expert(l);
   if (!link_) return;
   reduce(w.mixed, tokens_ * c.dim);
+  add_to_x(w.mixed);
+}
+
+void Step::add_to_x(const float* rows) const {
   stream_.launch(ops_.add, {.out = w.x,
                             .out_stride = c.dim,
-                            .in = w.mixed,
+                            .in = rows,
                             .in_stride = c.dim,
                             .rows = tokens_,
                             .columns = c.dim,
@@ -293,13 +297,7 @@ void Step::add_to_stream(const Linear& l, const float* in, const std::byte* cell
   stream_.launch(ops_.matmul, linear(w.part, l, in, cells));
   if (link_) reduce(w.part, tokens_ * c.dim);
   if (c.post_norm) stream_.launch(ops_.norm, norm(w.part, post_norm, w.part, tokens_, c.dim));
-  stream_.launch(ops_.add, {.out = w.x,
-                            .out_stride = c.dim,
-                            .in = w.part,
-                            .in_stride = c.dim,
-                            .rows = tokens_,
-                            .columns = c.dim,
-                            .scale = c.residual_scale});
+  add_to_x(w.part);
 }
 
 Step::Form Step::form_of(std::initializer_list<const kernels::Matrix*> readers) {

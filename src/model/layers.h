@@ -56,6 +56,7 @@ class Step {
   // The head's own logits become everybody's.
   void gather_words(int64_t rows) const;
   // Where ranks share the work: data[count] becomes the sum over them.
+  void add_to_x(const float* rows) const;  // [tokens, dim], scaled as residuals are
   void reduce(float* data, int64_t count) const;
 
   // In which form products read their input: as floats, as cells (packed weights), or both.

@@ -32,7 +32,7 @@ const StepPlan& Scheduler::Impl::make_plan(double now, const Resources& resource
   order();
   relieve_tenants(now);
   grow(now);
-  settle_claims(now);
+  settle_claims();
   enter(now);
   compose(now);
   seal();

@@ -56,7 +56,7 @@ uint64_t Scheduler::Impl::growth_ahead() const {
   return uint64_t{decodes_now} * config.composition.steps_ahead;
 }
 
-void Scheduler::Impl::settle_claims(double now) {
+void Scheduler::Impl::settle_claims() {
   while (!claims.empty()) {
     const SequenceIndex index = claims.front();
     // Those whose memory it waits for may have stayed away for good: then it takes what there is.
@@ -68,7 +68,7 @@ void Scheduler::Impl::settle_claims(double now) {
       continue;
     }
     unclaim(index);
-    admit_now(index, now);
+    admit_now(index);
   }
 }
 
@@ -155,14 +155,14 @@ bool Scheduler::Impl::try_enter(SequenceIndex index, double now) {
   const int64_t withheld = alone ? 0 : int64_t((1 - rules.fill_max) * double(capacity));
   if (wanted + withheld <= std::min(uncommitted(), int64_t(free_tokens()))) {
     leave_line(index);
-    admit_now(index, now);
+    admit_now(index);
     return true;
   }
   if (!preempts) return go_on;
   if (uncommitted() < wanted && !make_room(s, wanted, now)) return go_on;
   leave_line(index);
   if (wanted <= int64_t(free_tokens()) && wanted <= uncommitted()) {
-    admit_now(index, now);
+    admit_now(index);
     return true;
   }
   s.claims = true;
@@ -314,10 +314,9 @@ void Scheduler::Impl::evict(SequenceIndex index, double now) {
   set_stage(s, Stage::kLeaving);
 }
 
-void Scheduler::Impl::admit_now(SequenceIndex index, double now) {
+void Scheduler::Impl::admit_now(SequenceIndex index) {
   Sequence& s = records[index];
   const Composition& rules = config.composition;
-  static_cast<void>(now);
   ++entered;
   if (!s.charged) {
     s.charged = true;

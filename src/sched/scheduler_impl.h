@@ -141,7 +141,7 @@ struct Scheduler::Impl {
   void grow(double now);
   void leave_ahead(double now);
   uint64_t growth_ahead() const;  // tokens that should stay free
-  void settle_claims(double now);
+  void settle_claims();
   void enter(double now);
   bool try_enter(SequenceIndex index, double now);  // false: no more are to be tried
   bool make_room(const Sequence& sequence, int64_t wanted, double now);
@@ -149,7 +149,7 @@ struct Scheduler::Impl {
   void gather_victims(const Sequence& newcomer, int64_t wanted, double now);
   bool may_displace(const Sequence& newcomer, const Place& place, const Place& victim,
                     double now) const;
-  void admit_now(SequenceIndex index, double now);
+  void admit_now(SequenceIndex index);
   void evict(SequenceIndex index, double now);
   // Engine seconds that it costs to put the victim out: the cheaper way of those below.
   double eviction_seconds(const Sequence& victim) const;
